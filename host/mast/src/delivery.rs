@@ -1,0 +1,3 @@
+//! The HTTP side: viewers' URLs in, playlists, segments and continuous MPEG-TS out.
+
+pub mod config;

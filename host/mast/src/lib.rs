@@ -1,0 +1,13 @@
+//! Mast, the host: rooms behind one `app`. `host/ARCHITECTURE.md` has the picture and the walkthroughs.
+
+pub mod accounts;
+pub mod admin;
+pub mod app;
+pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod delivery;
+pub mod extensions;
+pub mod metrics;
+pub mod outbound;
+pub mod tuner;

@@ -1,0 +1,5 @@
+//! The `mast` binary.
+
+fn main() -> std::process::ExitCode {
+    mast::cli::run()
+}

@@ -1,0 +1,3 @@
+//! Channels: tuned by the first viewer, fed by the copy path, released when idle.
+
+pub mod config;

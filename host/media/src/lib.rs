@@ -1,0 +1,13 @@
+//! MPEG-TS parsing, segmenting, windows and HLS playlists. Sans-I/O: bytes and times go in, events come out; no tokio, no
+//! clock of its own, no sockets.
+
+pub mod playlist;
+pub mod segment;
+pub mod segmenter;
+pub mod ts;
+pub mod window;
+
+pub use playlist::{MediaPlaylist, MultivariantPlaylist, Variant};
+pub use segment::{Codecs, Segment, SegmentPayload};
+pub use segmenter::{Counters, Event, Segmenter, SegmenterConfig};
+pub use window::{SequenceBase, Window, WindowConfig};

@@ -1,0 +1,1 @@
+//! MPEG-TS: packets, tables, PES headers and elementary stream headers.

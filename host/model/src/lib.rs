@@ -1,0 +1,19 @@
+//! Mast's domain types: what every room of the host agrees on.
+//!
+//! Nothing here does I/O, spawns, locks or knows a wire format. A type belongs here when two leaf crates need it.
+
+pub mod catalog;
+pub mod destination;
+pub mod error;
+pub mod id;
+pub mod line;
+pub mod redact;
+pub mod units;
+
+pub use catalog::{CatchUp, Category, Channel, Upstream, UpstreamKind};
+pub use destination::{Destination, DestinationRules, Refused};
+pub use error::{Classified, ErrorClass, Side};
+pub use id::{CategoryId, ChannelId, InstanceId, LineId};
+pub use line::{Line, LineToken};
+pub use redact::{Secret, UpstreamUrl};
+pub use units::{ByteSize, Span};

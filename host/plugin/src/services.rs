@@ -1,0 +1,156 @@
+//! What the host lends to plugins, as traits that the host's rooms implement. A fake of each serves the runtime's own tests.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mast_model::{DestinationRules, InstanceId};
+
+use crate::records::{Category, Channel, Filter, LineInfo, LineupCategory, LineupChannel, Pairs, Programme};
+
+/// A boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Everything a plugin can reach through the host, in one list.
+#[derive(Clone)]
+pub struct Services {
+    /// HTTP requests.
+    pub http: Arc<dyn Http>,
+    /// Key-value storage.
+    pub kv: Arc<dyn Kv>,
+    /// Lines by credentials, for outputs.
+    pub accounts: Arc<dyn Accounts>,
+}
+
+/// An error of a service; becomes a `plugin-error` for the guest. No credentials in the message.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+#[error("{message}")]
+pub struct ServiceError {
+    /// See `mast:base/types.plugin-error`.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What identifies the version of a resource (see the store's type of the same name).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validator {
+    /// Hash of URL or path, hexadecimal.
+    pub resource: String,
+    /// ETag.
+    pub etag: Option<String>,
+    /// Last-Modified, or modification time and size of a file.
+    pub last_modified: Option<String>,
+}
+
+/// A request that the host makes for a plugin. The runtime has added validators to `headers` where the plugin asked for it.
+pub struct HttpRequest {
+    /// Upper case.
+    pub method: String,
+    /// Not yet checked.
+    pub url: String,
+    /// Header fields.
+    pub headers: Pairs,
+    /// Body.
+    pub body: Option<Vec<u8>>,
+    /// Until the response head is there.
+    pub timeout: Duration,
+}
+
+/// A response head and a body to be read.
+pub struct HttpResponse {
+    /// Status code.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Pairs,
+    /// After redirects.
+    pub url: String,
+    /// The body, content encoding and gzip (by content) already taken off. Chunks of any size; none is the end.
+    pub body: Box<dyn ByteStream>,
+}
+
+/// Bytes that arrive over time.
+pub trait ByteStream: Send {
+    /// The next bytes, or none at the end. An early end (connection lost before `content-length`) is an error.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, ServiceError>>;
+}
+
+/// HTTP requests. The implementation checks `rules` for the URL, for every address after DNS and for every redirect; a refusal is
+/// code `not-granted` and names what to add to which key of which file.
+pub trait Http: Send + Sync + 'static {
+    /// Sends a request and waits for the response head.
+    fn fetch<'a>(
+        &'a self,
+        instance: &'a InstanceId,
+        rules: &'a DestinationRules,
+        request: HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, ServiceError>>;
+}
+
+/// Key-value storage; blocking.
+pub trait Kv: Send + Sync + 'static {
+    /// The value.
+    fn get(&self, instance: &InstanceId, key: &str) -> Result<Option<Vec<u8>>, ServiceError>;
+    /// Stores a value within `quota` bytes.
+    fn set(&self, instance: &InstanceId, key: &str, value: &[u8], quota: u64) -> Result<(), ServiceError>;
+    /// Removes a value.
+    fn delete(&self, instance: &InstanceId, key: &str) -> Result<(), ServiceError>;
+    /// Keys with a prefix.
+    fn list_keys(
+        &self,
+        instance: &InstanceId,
+        prefix: &str,
+        after: Option<&str>,
+        max: usize,
+    ) -> Result<Vec<String>, ServiceError>;
+}
+
+/// Finding lines for outputs; blocking (may hash a password). `client_ip` is for throttling.
+pub trait Accounts: Send + Sync + 'static {
+    /// By credentials.
+    fn authenticate(&self, username: &str, password: &str, client_ip: &str) -> Option<Arc<dyn Line>>;
+    /// By MAC address.
+    fn by_device(&self, device: &str, client_ip: &str) -> Option<Arc<dyn Line>>;
+}
+
+/// One authenticated line as an output sees it; memory only, never blocks on I/O.
+pub trait Line: Send + Sync + 'static {
+    /// Who it is.
+    fn info(&self) -> LineInfo;
+    /// Its categories.
+    fn categories(&self, content: &str) -> Vec<LineupCategory>;
+    /// Its channels.
+    fn lineup(&self, filter: Filter) -> Box<dyn Cursor<LineupChannel>>;
+    /// Its guide.
+    fn guide(&self, channel: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>>;
+    /// A playback URL.
+    fn playback(&self, channel: u32, format: &str) -> Option<String>;
+}
+
+/// Records handed out in batches.
+pub trait Cursor<T>: Send {
+    /// At most `max` records; empty at the end.
+    fn next(&mut self, max: usize) -> Vec<T>;
+}
+
+/// Collects a refresh; movies, series and episodes are counted until their rooms exist. A push blocks briefly at most.
+pub trait CatalogSink: Send + 'static {
+    /// Adds categories.
+    fn categories(&mut self, batch: Vec<Category>) -> Result<(), ServiceError>;
+    /// Adds channels.
+    fn channels(&mut self, batch: Vec<Channel>) -> Result<(), ServiceError>;
+    /// Counts what cannot be kept yet: `movie`, `series`, `episode`.
+    fn skipped(&mut self, content: &'static str, count: usize);
+    /// Notes an item that was left out or mended.
+    fn warn(&mut self, item: String, message: String);
+}
+
+/// Receives one response; may block while the viewer is slow, with a deadline.
+pub trait ResponseSink: Send + 'static {
+    /// Status and header fields.
+    fn start(&mut self, status: u16, headers: Pairs) -> Result<(), ServiceError>;
+    /// Some of the body.
+    fn write(&mut self, bytes: Bytes) -> Result<(), ServiceError>;
+}

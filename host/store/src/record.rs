@@ -1,0 +1,121 @@
+//! What goes in and out of the store.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use mast_model::{CatchUp, Category, Channel, InstanceId, LineToken, Secret, Upstream};
+use serde::{Deserialize, Serialize};
+
+/// A line to be added; id, creation time and revision are the store's.
+#[derive(Debug, Clone)]
+pub struct NewLine {
+    /// See [`mast_model::Line`].
+    pub username: String,
+    /// PHC string of argon2id.
+    pub password_hash: Secret,
+    /// See [`mast_model::Line`].
+    pub token: LineToken,
+    /// See [`mast_model::Line`].
+    pub max_connections: u32,
+    /// See [`mast_model::Line`].
+    pub expires: Option<Timestamp>,
+    /// See [`mast_model::Line`].
+    pub bouquets: Vec<String>,
+    /// See [`mast_model::Line`].
+    pub macs: Vec<String>,
+}
+
+/// A source's catalogue before it has ids.
+#[derive(Debug, Clone, Default)]
+pub struct ImportedCatalog {
+    /// In the source's order.
+    pub categories: Vec<ImportedCategory>,
+    /// In lineup order, keys without repeats.
+    pub channels: Vec<ImportedChannel>,
+    /// To send with the next conditional requests.
+    pub validators: Vec<Validator>,
+}
+
+/// A category before it has an id.
+#[derive(Debug, Clone)]
+pub struct ImportedCategory {
+    /// The upstream's own stable key.
+    pub key: String,
+    /// What people read.
+    pub name: String,
+}
+
+/// A channel before it has an id.
+#[derive(Debug, Clone)]
+pub struct ImportedChannel {
+    /// The upstream's own stable key.
+    pub key: String,
+    /// What people read.
+    pub name: String,
+    /// The number the upstream gives it.
+    pub number: Option<u32>,
+    /// Key of its category.
+    pub category: Option<String>,
+    /// Logo URL.
+    pub logo: Option<String>,
+    /// Guide id.
+    pub epg_id: Option<String>,
+    /// Where it can be fetched, best first.
+    pub upstreams: Vec<Upstream>,
+    /// Past programmes.
+    pub catch_up: Option<CatchUp>,
+    /// The source's extension slot.
+    pub attrs: Vec<(String, String)>,
+}
+
+/// What identifies the version of a resource that an accepted import was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validator {
+    /// A keyed or plain hash of the URL or path, in hexadecimal: the URL itself may hold credentials.
+    pub resource: String,
+    /// ETag, as sent.
+    pub etag: Option<String>,
+    /// Last-Modified as sent, or a file's modification time and size.
+    pub last_modified: Option<String>,
+}
+
+/// A source as the store knows it.
+#[derive(Debug, Clone)]
+pub struct SourceRecord {
+    /// The source instance.
+    pub source: InstanceId,
+    /// In the source's order.
+    pub categories: Vec<Category>,
+    /// In lineup order.
+    pub channels: Vec<Channel>,
+    /// To send with the next conditional requests.
+    pub validators: Vec<Validator>,
+    /// When a refresh last succeeded, with or without change.
+    pub refreshed_at: Timestamp,
+}
+
+/// What a store operation failed at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process holds the file.
+    #[error("{0} is in use by another process")]
+    InUse(PathBuf),
+    /// The username belongs to another line.
+    #[error("username \"{0}\" is taken")]
+    UsernameTaken(String),
+    /// The token belongs to another line.
+    #[error("the token is taken")]
+    TokenTaken,
+    /// There is no such line.
+    #[error("line {0} does not exist")]
+    LineNotFound(mast_model::LineId),
+    /// The quota of a plugin instance.
+    #[error("plugin instance {instance} has used up its kv quota of {quota} bytes; raise [grant] kv")]
+    QuotaExceeded {
+        /// The instance.
+        instance: InstanceId,
+        /// Its quota.
+        quota: u64,
+    },
+}

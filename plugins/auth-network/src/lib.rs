@@ -1,0 +1,1 @@
+//! Allows and denies by network, per line or bouquet.

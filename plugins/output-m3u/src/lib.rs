@@ -1,0 +1,1 @@
+//! M3U playlists for players.

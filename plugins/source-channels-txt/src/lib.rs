@@ -1,0 +1,1 @@
+//! Channels from the old panel's channels.txt.

@@ -1,0 +1,1 @@
+//! Channels from an M3U playlist, by URL or file.

@@ -1,0 +1,3 @@
+//! Build, run, test and bench Mast. No other build system.
+
+fn main() {}
