@@ -1,22 +1,47 @@
 //! Requests that the host makes: for plugins and to upstreams. The only place that names reqwest. Every URL, every address after DNS
-//! and every redirect is checked against the caller's rules; nothing follows a redirect on its own.
+//! and every redirect is checked against the caller's rules; nothing follows a redirect on its own, and no proxy is taken from
+//! the environment.
+//!
+//! Invariant: a connection is only ever made to an address that was checked under the rules of the request that uses it. The
+//! resolver inside each HTTP client checks what it hands out, and clients (with their connection pools) are shared only between
+//! rules that allow the same addresses; so a name that resolves differently the second time (DNS rebinding) gains nothing.
 
+mod client;
+mod error;
+mod redirect;
+mod resolve;
+
+pub use error::OutboundError;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use mast_model::DestinationRules;
+use tokio::time::Instant;
+use url::Url;
+
+use client::Clients;
+use redirect::{Hop, Next};
+use resolve::{Lookup, SystemLookup};
+
+/// More redirects than this are an error.
+const MAX_REDIRECTS: usize = 5;
 
 /// Makes requests. Cheap to clone; connections are pooled.
 #[derive(Clone)]
-pub struct Outbound {}
+pub struct Outbound {
+    clients: Arc<Clients>,
+}
 
 /// A request.
 pub struct OutboundRequest {
     /// Upper case.
     pub method: String,
-    /// Absolute; not yet checked.
+    /// Absolute; not yet checked. User info becomes an `authorization` field.
     pub url: String,
-    /// Header fields.
+    /// Header fields. `host`, `connection`, `content-length`, `accept-encoding` and other fields that belong to one connection are
+    /// the host's and are left out.
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: Option<Vec<u8>>,
@@ -32,73 +57,83 @@ pub struct OutboundResponse {
     pub status: u16,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// After redirects.
+    /// After redirects; may hold credentials.
     pub url: String,
-    _body: (),
+    host: String,
+    body: reqwest::Response,
 }
 
 impl OutboundResponse {
-    /// The next bytes; none at the end. An early end is an error. Dropping the response closes the connection.
+    /// The next bytes; none at the end. An early end is an error. Dropping the response closes the connection. Waits as long as
+    /// it takes: the deadline is the caller's.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, OutboundError> {
-        todo!()
+        self.body.chunk().await.map_err(|error| error::broken(&self.host, &error))
     }
-}
-
-/// What a request failed at. No credentials, no path or query of a URL in any message.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OutboundError {
-    /// The rules say no.
-    #[error(transparent)]
-    Refused(#[from] mast_model::Refused),
-    /// Not a URL.
-    #[error("not an absolute http or https URL")]
-    InvalidUrl,
-    /// The name does not resolve.
-    #[error("{host} does not resolve")]
-    Dns {
-        /// The name.
-        host: String,
-    },
-    /// No connection.
-    #[error("could not connect to {host}: {cause}")]
-    Connect {
-        /// Host and port.
-        host: String,
-        /// What the system said.
-        cause: String,
-    },
-    /// Too slow.
-    #[error("{host} did not answer within {after:?}")]
-    Timeout {
-        /// Host and port.
-        host: String,
-        /// The deadline.
-        after: Duration,
-    },
-    /// Too many redirects, or one without a usable location.
-    #[error("{host} redirects without end or nowhere")]
-    Redirects {
-        /// Host and port.
-        host: String,
-    },
-    /// The connection broke.
-    #[error("the connection to {host} broke: {cause}")]
-    Broken {
-        /// Host and port.
-        host: String,
-        /// What happened.
-        cause: String,
-    },
 }
 
 impl Outbound {
-    /// Sends a request and waits for the response head.
+    /// Loads the system's certificates and checks that clients can be made.
+    pub fn new() -> Result<Self, OutboundError> {
+        Self::with_lookup(Arc::new(SystemLookup))
+    }
+
+    fn with_lookup(lookup: Arc<dyn Lookup>) -> Result<Self, OutboundError> {
+        let clients = Clients::new(lookup);
+        clients.get(&DestinationRules::default(), true)?;
+        Ok(Self { clients: Arc::new(clients) })
+    }
+
+    /// Sends a request and waits for the response head. Follows up to five redirects, each checked like the first URL.
     pub async fn send(
         &self,
-        _rules: &DestinationRules,
-        _request: OutboundRequest,
+        rules: &DestinationRules,
+        request: OutboundRequest,
     ) -> Result<OutboundResponse, OutboundError> {
-        todo!()
+        let deadline = Instant::now() + request.head_timeout;
+        let after = request.head_timeout;
+        let client = self.clients.get(rules, request.decompress)?;
+        let mut hop = Hop::first(request)?;
+        for _ in 0..=MAX_REDIRECTS {
+            rules.check_url(&hop.url)?;
+            let host = host_and_port(&hop.url);
+            let response = match tokio::time::timeout_at(deadline, client.execute(hop.request())).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => return Err(error::connecting(&host, &error)),
+                Err(_) => return Err(OutboundError::Timeout { host, after }),
+            };
+            match hop.next(response.status(), response.headers()) {
+                Next::Answer => return Ok(answer(hop.url, host, response)),
+                Next::Redirect(next) => hop = *next,
+                Next::Nowhere => return Err(OutboundError::Redirects { host }),
+            }
+        }
+        Err(OutboundError::Redirects { host: host_and_port(&hop.url) })
     }
 }
+
+fn answer(url: Url, host: String, response: reqwest::Response) -> OutboundResponse {
+    // A value that is not UTF-8 is not worth failing for: Latin-1 is what such servers mean.
+    let text = |value: &http::HeaderValue| match value.to_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().map(|byte| char::from(*byte)).collect(),
+    };
+    OutboundResponse {
+        status: response.status().as_u16(),
+        headers: response.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        url: url.into(),
+        host,
+        body: response,
+    }
+}
+
+/// What error messages may show of a URL.
+fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("(no host)");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
