@@ -1,12 +1,27 @@
 //! Configuration: raw (unknown keys refused) -> validated -> built. Every problem is reported together, with key path and value.
 //! Each room owns its part (`<room>/config.rs`); this room owns reading, the problem list and the environment overrides.
+//!
+//! `examples/mast.example.toml` shows every key.
 
-use std::path::PathBuf;
+mod log;
+mod problem;
+pub(crate) mod reader;
+mod setting;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use log::LogConfig;
+pub use problem::{Problem, Problems};
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig};
 use crate::extensions::config::PluginsConfig;
 use crate::tuner::config::{HlsConfig, TunerConfig};
+use reader::{Reader, Section};
 
 /// `mast.toml`, validated, with absolute paths.
 #[derive(Debug, Clone)]
@@ -15,7 +30,7 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
-    /// `[data] dir`
+    /// `[data] dir`: where the store, the AOT cache and the control socket live; default `data` beside `mast.toml`.
     pub data_dir: PathBuf,
     /// `[plugins]` and `[secrets]`
     pub plugins: PluginsConfig,
@@ -29,11 +44,50 @@ pub struct Config {
     pub log: LogConfig,
 }
 
-/// `[log]`
-#[derive(Debug, Clone)]
-pub struct LogConfig {
-    /// `level`: a tracing filter, default `info`.
-    pub level: String,
-    /// `format`: `text` (default) or `json`.
-    pub json: bool,
+impl Config {
+    /// Reads a file and the process's environment: `MAST__HTTP__LISTEN=...` overrides `listen` in `[http]`, lists are separated
+    /// by commas.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        // What is not Unicode cannot name a setting.
+        let environment =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::load_with(path, environment.collect())
+    }
+
+    /// Reads a file and an environment.
+    pub fn load_with(path: &Path, environment: BTreeMap<String, String>) -> Result<Self, Problems> {
+        let mut table = parse_file(path)?;
+        value::overlay(&mut table, &environment);
+        Reader::new(path, environment).read(&table, Self::read)
+    }
+
+    fn read(root: &Section<'_>) -> Self {
+        for section in ["ffmpeg", "tls"] {
+            root.reserved(section);
+        }
+        let data = root.section("data");
+        Self {
+            http: HttpConfig::read(&root.section("http")),
+            limits: LimitsConfig::read(&root.section("limits")),
+            data_dir: data.optional_path("dir").unwrap_or_else(|| data.absolute("data")),
+            plugins: PluginsConfig::read(&root.section("plugins"), &root.section("secrets")),
+            tuner: TunerConfig::read(&root.section("tuner")),
+            hls: HlsConfig::read(&root.section("hls")),
+            bouquets: BouquetConfig::read_all(&root.section("bouquet")),
+            log: LogConfig::read(&root.section("log")),
+        }
+    }
+}
+
+/// A configuration file as a tree of values, or the problems with its syntax.
+pub(crate) fn parse_file(path: &Path) -> Result<value::Table, Problems> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::InvalidData => "is not a text file in UTF-8".to_owned(),
+            _ => format!("could not be read: {error}"),
+        };
+        Problem::of_file(path, message)
+    })?;
+    value::parse(&text, path)
 }

@@ -3,6 +3,8 @@
 
 use mast_model::{ChannelId, InstanceId};
 
+use crate::config::reader::Section;
+
 /// One bouquet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BouquetConfig {
@@ -14,4 +16,22 @@ pub struct BouquetConfig {
     pub categories: Vec<String>,
     /// `channels`: these channels.
     pub channels: Vec<ChannelId>,
+}
+
+impl BouquetConfig {
+    /// All of `[bouquet]`, by name.
+    pub(crate) fn read_all(bouquets: &Section<'_>) -> Vec<Self> {
+        let read = |(name, section): (String, Section<'_>)| {
+            if name.is_empty() || name.chars().count() > 64 || name.chars().any(char::is_control) {
+                bouquets.problem(&name, "a bouquet's name has 1 to 64 characters");
+            }
+            Self {
+                name,
+                sources: section.list("sources"),
+                categories: section.list("categories"),
+                channels: section.list("channels"),
+            }
+        };
+        bouquets.named_sections().into_iter().map(read).collect()
+    }
 }

@@ -1,11 +1,16 @@
 //! `[plugins]`, `[secrets]` and the instance files.
 
+mod instance;
+mod secrets;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mast_model::{ByteSize, DestinationRules, InstanceId, Secret};
 use mast_plugin::manifest::Kind;
 use mast_plugin::spec::Limits;
+
+use crate::config::reader::Section;
 
 /// `[plugins]` and `[secrets]` of `mast.toml`.
 #[derive(Debug, Clone)]
@@ -14,6 +19,15 @@ pub struct PluginsConfig {
     pub dir: PathBuf,
     /// `[secrets] NAME = { env = "VAR" } | { file = "path" }`, resolved.
     pub secrets: BTreeMap<String, Secret>,
+}
+
+impl PluginsConfig {
+    pub(crate) fn read(plugins: &Section<'_>, secrets: &Section<'_>) -> Self {
+        Self {
+            dir: plugins.optional_path("dir").unwrap_or_else(|| plugins.absolute("plugins.d")),
+            secrets: secrets::read(secrets),
+        }
+    }
 }
 
 /// `plugins.d/<instance>.toml`, validated.
@@ -27,13 +41,14 @@ pub struct InstanceConfig {
     pub component: Component,
     /// `enabled`, default true.
     pub enabled: bool,
-    /// `on_error` of policies, default deny.
+    /// `on_error` of policies: `deny` (default), `allow-stale` or `skip`.
     pub on_error: OnError,
-    /// `[config]` as given.
+    /// `[config]` as given; an empty object where it is missing. Validated against the plugin's schema when it is loaded.
     pub config: serde_json::Value,
     /// `[grant]`
     pub grant: GrantConfig,
-    /// `[limits]` over the kind's defaults.
+    /// `[limits]` over the kind's defaults: `memory` (1MiB to 4GiB), `call` (1ms to 1h), `input` (1KiB to 64GiB), `response`
+    /// (1KiB to 16GiB).
     pub limits: Limits,
 }
 
@@ -65,14 +80,15 @@ pub enum OnError {
 /// `[grant]`, parsed. Nothing is granted by default, except that a source's upstreams may be public http and https.
 #[derive(Debug, Clone, Default)]
 pub struct GrantConfig {
-    /// `http` with `net_allow_private`
+    /// `http`: what the plugin may request, with `net_allow_private`: networks that are not public.
     pub http: DestinationRules,
-    /// `upstream` with `net_allow_private`: where the host may fetch the channels of this source from.
+    /// `upstream` with `net_allow_private`: where the host may fetch the channels of this source from; without `upstream`
+    /// everywhere public.
     pub upstream: DestinationRules,
-    /// `files`
+    /// `files`: files and folders the plugin may read, absolute.
     pub files: Vec<PathBuf>,
-    /// `kv`
+    /// `kv`: quota of its key-value storage, 1KiB to 1GiB.
     pub kv: Option<ByteSize>,
-    /// `secrets`: names.
+    /// `secrets`: names from `[secrets]` in `mast.toml`.
     pub secrets: Vec<String>,
 }
