@@ -1,11 +1,26 @@
 //! The store: the only crate that names redb. Rooms see the traits; the redb files behind them are `state.redb` (lines,
 //! catalogue, sequence numbers) and `plugins.redb` (plugins' key-value storage), each with one writer.
 //!
-//! All functions block; callers run them off the serving threads.
+//! All functions block; callers run them off the serving threads. `schema.rs` has the layout of both files.
+//!
+//! Invariants: what a function returned `Ok` for survives a crash; what it failed at left nothing behind; an id or a sequence
+//! number is never handed out twice.
 
+mod catalog;
+mod db;
+mod error;
+mod keys;
+mod kv;
+mod lines;
 mod record;
+mod schema;
+mod sequence;
+mod state;
+#[cfg(test)]
+mod tests;
 
-pub use record::{ImportedCatalog, ImportedCategory, ImportedChannel, NewLine, SourceRecord, StoreError, Validator};
+pub use error::StoreError;
+pub use record::{ImportedCatalog, ImportedCategory, ImportedChannel, NewLine, SourceRecord, Validator};
 
 use std::path::Path;
 
@@ -65,11 +80,11 @@ pub trait PluginKv: Send + Sync + 'static {
 }
 
 /// Opens (and creates) `state.redb` in the folder. `InUse` where another process holds it.
-pub fn open_state(_folder: &Path) -> Result<Box<dyn StateStore>, StoreError> {
-    todo!()
+pub fn open_state(folder: &Path) -> Result<Box<dyn StateStore>, StoreError> {
+    Ok(Box::new(state::State::open(folder)?))
 }
 
 /// Opens (and creates) `plugins.redb` in the folder. `InUse` where another process holds it.
-pub fn open_plugin_kv(_folder: &Path) -> Result<Box<dyn PluginKv>, StoreError> {
-    todo!()
+pub fn open_plugin_kv(folder: &Path) -> Result<Box<dyn PluginKv>, StoreError> {
+    Ok(Box::new(kv::KvFile::open(folder)?))
 }

@@ -1,7 +1,5 @@
 //! What goes in and out of the store.
 
-use std::path::PathBuf;
-
 use jiff::Timestamp;
 use mast_model::{CatchUp, Category, Channel, InstanceId, LineToken, Secret, Upstream};
 use serde::{Deserialize, Serialize};
@@ -92,30 +90,4 @@ pub struct SourceRecord {
     pub validators: Vec<Validator>,
     /// When a refresh last succeeded, with or without change.
     pub refreshed_at: Timestamp,
-}
-
-/// What a store operation failed at.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// Another process holds the file.
-    #[error("{0} is in use by another process")]
-    InUse(PathBuf),
-    /// The username belongs to another line.
-    #[error("username \"{0}\" is taken")]
-    UsernameTaken(String),
-    /// The token belongs to another line.
-    #[error("the token is taken")]
-    TokenTaken,
-    /// There is no such line.
-    #[error("line {0} does not exist")]
-    LineNotFound(mast_model::LineId),
-    /// The quota of a plugin instance.
-    #[error("plugin instance {instance} has used up its kv quota of {quota} bytes; raise [grant] kv")]
-    QuotaExceeded {
-        /// The instance.
-        instance: InstanceId,
-        /// Its quota.
-        quota: u64,
-    },
 }

@@ -1,0 +1,76 @@
+//! What is in the files. Keys and integers are redb's own encoding (integers little-endian, compared as numbers; texts UTF-8,
+//! compared as bytes; tuples element by element). Values marked JSON are serde's form of the named type: a new field is optional, a field
+//! that is gone is ignored, so that the previous version's rows can be read without rewriting them.
+//!
+//! `state.redb`
+//!
+//! | table | key | value | rule |
+//! |---|---|---|---|
+//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category` | u64 | next ids only grow |
+//! | `keys` | name | 32 bytes | made on first use, never changed |
+//! | `lines` | line id u64 | JSON [`mast_model::Line`] | |
+//! | `line-usernames` | username | line id | exactly one row for each line |
+//! | `line-tokens` | token | line id | exactly one row for each line |
+//! | `channel-ids` | (source, key) | channel id u32 | never removed |
+//! | `category-ids` | (source, key) | category id u32 | never removed |
+//! | `sources` | source | JSON [`SourceHead`] | a row for each source that ever delivered |
+//! | `source-categories` | (source, batch u32) | JSON list of at most [`BATCH`] `Category` | in the source's order |
+//! | `source-channels` | (source, batch u32) | JSON list of at most [`BATCH`] `Channel` | in lineup order |
+//! | `sequences` | channel id u32 | (media u64, discontinuity u64) | the first numbers never handed out; only grow |
+//! | `target-durations` | channel id u32 | seconds u32 | |
+//!
+//! `plugins.redb`
+//!
+//! | table | key | value | rule |
+//! |---|---|---|---|
+//! | `meta` | `schema` | u64 | |
+//! | `values` | (instance, key) | bytes | |
+//! | `usage` | instance | u64 | bytes of the instance's keys and values in `values` |
+//!
+//! Every change is one transaction with immediate durability and quick repair: a commit that returned is on disk, and opening
+//! after a crash does not walk the file. Channels are kept in batches because a catalogue is only ever replaced and read as a
+//! whole: 200 rows are cheaper to remove and to write than 100,000.
+
+use jiff::Timestamp;
+use redb::TableDefinition;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Validator;
+
+/// Version of both files that this code reads and writes.
+pub(crate) const VERSION: u64 = 1;
+/// Records in a row of `source-channels` and `source-categories`.
+pub(crate) const BATCH: usize = 512;
+
+pub(crate) const SCHEMA: &str = "schema";
+pub(crate) const NEXT_LINE: &str = "next-line";
+pub(crate) const NEXT_CHANNEL: &str = "next-channel";
+pub(crate) const NEXT_CATEGORY: &str = "next-category";
+
+/// A table of ids by (source, key).
+pub(crate) type IdTable = TableDefinition<'static, (&'static str, &'static str), u32>;
+/// A table of batches by (source, batch).
+pub(crate) type BatchTable = TableDefinition<'static, (&'static str, u32), &'static [u8]>;
+
+pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(crate) const KEYS: TableDefinition<'_, &str, &[u8; 32]> = TableDefinition::new("keys");
+pub(crate) const LINES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("lines");
+pub(crate) const LINE_USERNAMES: TableDefinition<'_, &str, u64> = TableDefinition::new("line-usernames");
+pub(crate) const LINE_TOKENS: TableDefinition<'_, &str, u64> = TableDefinition::new("line-tokens");
+pub(crate) const CHANNEL_IDS: IdTable = TableDefinition::new("channel-ids");
+pub(crate) const CATEGORY_IDS: IdTable = TableDefinition::new("category-ids");
+pub(crate) const SOURCES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sources");
+pub(crate) const SOURCE_CATEGORIES: BatchTable = TableDefinition::new("source-categories");
+pub(crate) const SOURCE_CHANNELS: BatchTable = TableDefinition::new("source-channels");
+pub(crate) const SEQUENCES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("sequences");
+pub(crate) const TARGET_DURATIONS: TableDefinition<'_, u32, u32> = TableDefinition::new("target-durations");
+
+pub(crate) const VALUES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("values");
+pub(crate) const USAGE: TableDefinition<'_, &str, u64> = TableDefinition::new("usage");
+
+/// What is known of a source besides its records.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SourceHead {
+    pub(crate) validators: Vec<Validator>,
+    pub(crate) refreshed_at: Timestamp,
+}

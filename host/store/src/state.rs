@@ -1,0 +1,91 @@
+//! `state.redb` behind the trait; each area has its own file.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use mast_model::{ChannelId, InstanceId, Line, LineId};
+use redb::WriteTransaction;
+
+use crate::db::{Db, Fault};
+use crate::record::{ImportedCatalog, NewLine, SourceRecord};
+use crate::{StateStore, StoreError, schema};
+
+/// Rows are read once at start and on rare changes; the rooms keep what they need in memory.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// `state.redb`.
+pub(crate) struct State {
+    pub(crate) db: Db,
+}
+
+impl State {
+    pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open(folder, "state.redb", CACHE_BYTES, create_tables)? })
+    }
+}
+
+fn create_tables(transaction: &WriteTransaction) -> Result<(), Fault> {
+    transaction.open_table(schema::KEYS)?;
+    transaction.open_table(schema::LINES)?;
+    transaction.open_table(schema::LINE_USERNAMES)?;
+    transaction.open_table(schema::LINE_TOKENS)?;
+    transaction.open_table(schema::CHANNEL_IDS)?;
+    transaction.open_table(schema::CATEGORY_IDS)?;
+    transaction.open_table(schema::SOURCES)?;
+    transaction.open_table(schema::SOURCE_CATEGORIES)?;
+    transaction.open_table(schema::SOURCE_CHANNELS)?;
+    transaction.open_table(schema::SEQUENCES)?;
+    transaction.open_table(schema::TARGET_DURATIONS)?;
+    Ok(())
+}
+
+impl StateStore for State {
+    fn lines(&self) -> Result<Vec<Line>, StoreError> {
+        self.db.read("read the lines", crate::lines::all)
+    }
+
+    fn add_line(&self, line: NewLine) -> Result<Line, StoreError> {
+        self.db.write("add a line", |transaction| crate::lines::add(transaction, line))
+    }
+
+    fn update_line(&self, id: LineId, change: &mut dyn FnMut(&mut Line)) -> Result<Line, StoreError> {
+        self.db.write("change a line", |transaction| crate::lines::update(transaction, id, change))
+    }
+
+    fn sources(&self) -> Result<Vec<SourceRecord>, StoreError> {
+        self.db.read("read the catalogue", crate::catalog::all)
+    }
+
+    fn replace_source(
+        &self,
+        source: &InstanceId,
+        imported: ImportedCatalog,
+        at: Timestamp,
+    ) -> Result<SourceRecord, StoreError> {
+        self.db.write("replace a catalogue", |transaction| crate::catalog::replace(transaction, source, imported, at))
+    }
+
+    fn touch_source(&self, source: &InstanceId, at: Timestamp) -> Result<(), StoreError> {
+        self.db.write("note a refresh", |transaction| crate::catalog::touch(transaction, source, at))
+    }
+
+    fn reserve_sequence(&self, channel: ChannelId, count: u64, discontinuities: u64) -> Result<(u64, u64), StoreError> {
+        self.db.write("reserve sequence numbers", |transaction| {
+            crate::sequence::reserve(transaction, channel, count, discontinuities)
+        })
+    }
+
+    fn target_duration(&self, channel: ChannelId) -> Result<Option<u32>, StoreError> {
+        self.db.read("read a target duration", |transaction| crate::sequence::target_duration(transaction, channel))
+    }
+
+    fn set_target_duration(&self, channel: ChannelId, seconds: u32) -> Result<(), StoreError> {
+        self.db.write("remember a target duration", |transaction| {
+            crate::sequence::set_target_duration(transaction, channel, seconds)
+        })
+    }
+
+    fn installation_key(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        crate::keys::installation_key(&self.db, name)
+    }
+}
