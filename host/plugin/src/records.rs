@@ -3,6 +3,15 @@
 /// `mast:base/types.attrs` and `headers`.
 pub type Pairs = Vec<(String, String)>;
 
+/// What an import of a guide came back with.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// Nothing changed; what was pushed is to be dropped.
+    pub unchanged: bool,
+    /// For the operator.
+    pub attrs: Pairs,
+}
+
 /// What a refresh came back with.
 #[derive(Debug, Clone)]
 pub struct Refreshed {
@@ -201,4 +210,48 @@ impl AuthRequest {
 pub enum Decision {
     Allow { max_connections: Option<u32>, expires: Option<u64>, cache_seconds: u32, attrs: Pairs },
     Deny { code: String, message: String, cache_seconds: u32 },
+}
+
+/// `mast:epg/types.text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "documented in wit/epg")]
+pub struct GuideText {
+    pub lang: Option<String>,
+    pub value: String,
+}
+
+/// `mast:epg/types.guide-channel`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "documented in wit/epg")]
+pub struct GuideChannel {
+    pub id: String,
+    pub names: Vec<GuideText>,
+    pub icons: Vec<String>,
+    pub attrs: Pairs,
+}
+
+/// `mast:epg/types.credit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "documented in wit/epg")]
+pub struct GuideCredit {
+    pub role: String,
+    pub name: String,
+    pub part: Option<String>,
+}
+
+/// `mast:epg/types.programme`. `episode_numbers` holds (system, value).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "documented in wit/epg")]
+pub struct GuideProgramme {
+    pub channel: String,
+    pub start: u64,
+    pub stop: Option<u64>,
+    pub titles: Vec<GuideText>,
+    pub sub_titles: Vec<GuideText>,
+    pub descriptions: Vec<GuideText>,
+    pub categories: Vec<GuideText>,
+    pub credits: Vec<GuideCredit>,
+    pub episode_numbers: Pairs,
+    pub icons: Vec<String>,
+    pub attrs: Pairs,
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use mast_model::{DestinationRules, InstanceId};
 
-use crate::records::{Category, Channel, Filter, LineInfo, LineupCategory, LineupChannel, Pairs, Programme};
+use crate::records::{
+    Category, Channel, Filter, GuideChannel, GuideProgramme, LineInfo, LineupCategory, LineupChannel, Pairs, Programme,
+};
 
 /// A boxed future.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -143,6 +145,16 @@ pub trait CatalogSink: Send + 'static {
     fn channels(&mut self, batch: Vec<Channel>) -> Result<(), ServiceError>;
     /// Counts what cannot be kept yet: `movie`, `series`, `episode`.
     fn skipped(&mut self, content: &'static str, count: usize);
+    /// Notes an item that was left out or mended.
+    fn warn(&mut self, item: String, message: String);
+}
+
+/// Collects an import of a guide. A push blocks briefly at most.
+pub trait GuideSink: Send + 'static {
+    /// Adds channels.
+    fn channels(&mut self, batch: Vec<GuideChannel>) -> Result<(), ServiceError>;
+    /// Adds programmes, in any order.
+    fn programmes(&mut self, batch: Vec<GuideProgramme>) -> Result<(), ServiceError>;
     /// Notes an item that was left out or mended.
     fn warn(&mut self, item: String, message: String);
 }

@@ -72,13 +72,3 @@ impl Limits {
 #[derive(Debug, thiserror::Error)]
 #[error("the plugin runtime could not start: {0}")]
 pub struct RuntimeError(pub String);
-
-/// A component that cannot become an instance. Each message names the instance, the plugin, the cause and the fix; the variants
-/// are finished by the runtime.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// Not a WebAssembly component at all.
-    #[error("not a WebAssembly component: {0}")]
-    NotAComponent(String),
-}
