@@ -1,3 +1,73 @@
-//! Build, run, test and bench Mast. No other build system.
+//! Build, run, test and bench Mast. No other build system: whatever a newcomer or CI needs is a subcommand here, and each says
+//! what it does while it does it.
 
-fn main() {}
+mod build;
+mod process;
+mod run;
+mod say;
+mod setup;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Build, run, test and bench Mast.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what building, running and (with --tests) testing needs; `run` and `test` do this themselves.
+    Setup {
+        /// Also what the tests need.
+        #[arg(long)]
+        tests: bool,
+    },
+    /// Build the bundled plugins and the host.
+    Build {
+        /// Optimised: target/release/mast is one file with the bundled plugins inside.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Start the demo: a test upstream with three channels, and a host that serves them.
+    Run(run::Options),
+    /// Everything CI runs.
+    Test {
+        /// Passed on to the test runner, for example a part of a test's name.
+        #[arg(last = true)]
+        filter: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let workspace = workspace();
+    let done = match Arguments::parse().command {
+        Command::Setup { tests } => {
+            setup::setup(&workspace, if tests { setup::For::Tests } else { setup::For::Running })
+        }
+        Command::Build { release } => {
+            setup::setup(&workspace, setup::For::Building).and_then(|()| build::build(&workspace, release))
+        }
+        Command::Run(options) => run::run(&workspace, &options),
+        Command::Test { filter } => test::test(&workspace, &filter),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::line(&format!("\nerror: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository: this file's crate is one folder below.
+fn workspace() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}

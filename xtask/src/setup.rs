@@ -1,0 +1,152 @@
+//! What has to be on the machine: says what is missing and why, installs it where that needs no question, names it where it may not.
+//! Running it again finds everything there and takes no time.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::process::{output, run, succeeds};
+use crate::say::{line, step};
+
+/// What to get ready for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum For {
+    /// Compiling the host and the plugins.
+    Building,
+    /// Also the demo.
+    Running,
+    /// Also the tests.
+    Tests,
+}
+
+struct Need {
+    what: &'static str,
+    why: &'static str,
+    since: For,
+    packages: &'static [&'static str],
+    is_there: fn() -> bool,
+}
+
+/// The wasm toolchain is looked for by the crate that uses it; everything else is here.
+const NEEDS: &[Need] = &[
+    Need {
+        what: "ffmpeg and ffprobe",
+        why: "draw the test channels, check what players receive",
+        since: For::Running,
+        packages: &["ffmpeg"],
+        is_there: || runs("ffmpeg", "-version") && runs("ffprobe", "-version"),
+    },
+    Need {
+        what: "the DejaVu fonts",
+        why: "the name and the clock on the test channels",
+        since: For::Running,
+        packages: &["fonts-dejavu-core"],
+        is_there: || Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf").exists(),
+    },
+    Need {
+        what: "python3 with venv",
+        why: "the m3u8 package reads our HLS playlists in the tests",
+        since: For::Tests,
+        packages: &["python3", "python3-venv"],
+        is_there: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+    },
+    Need {
+        what: "node and npm",
+        why: "the iptv-playlist-parser package reads our M3U playlists in the tests",
+        since: For::Tests,
+        packages: &["nodejs", "npm"],
+        is_there: || runs("node", "--version") && runs("npm", "--version"),
+    },
+];
+
+/// Gets the machine ready.
+pub(crate) fn setup(workspace: &Path, purpose: For) -> anyhow::Result<()> {
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| need.since <= purpose && !(need.is_there)()).collect();
+    for need in &missing {
+        line(&format!("missing: {} ({})", need.what, need.why));
+    }
+    let mut packages: Vec<&str> = missing.iter().flat_map(|need| need.packages.iter().copied()).collect();
+    packages.extend(wasm_packages(workspace));
+    install(&packages)?;
+    if let Some(need) = missing.iter().find(|need| !(need.is_there)()) {
+        bail!("{} still missing after installing {}", need.what, need.packages.join(" "));
+    }
+    if purpose == For::Tests {
+        client_libraries(workspace)?;
+    }
+    Ok(())
+}
+
+fn runs(program: &str, argument: &str) -> bool {
+    succeeds(Command::new(program).arg(argument))
+}
+
+/// Packages that compiling plugins needs; none where the toolchain at hand, or rustup, does it.
+fn wasm_packages(workspace: &Path) -> Vec<&'static str> {
+    let target = workspace.join("target/plugins-build");
+    match mast_plugin_build::Toolchain::pick(&target, &mut |text| line(text)) {
+        Ok(_) => Vec::new(),
+        Err(none) => {
+            line(&format!("missing: a compiler for WebAssembly ({})", none.tried.join("; ")));
+            none.packages
+        }
+    }
+}
+
+fn install(packages: &[&str]) -> anyhow::Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    if !runs("apt-get", "--version") {
+        bail!("install these with your package manager (the names are Debian's), then try again: {list}");
+    }
+    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !is_root {
+        bail!(
+            "only root may install packages; run this, then try again:\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends {list}"
+        );
+    }
+    step(&format!("installing {list}"), || {
+        let apt = || {
+            let mut command = Command::new("apt-get");
+            command.env("DEBIAN_FRONTEND", "noninteractive").arg("-q");
+            command
+        };
+        run(apt().arg("update"))?;
+        run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
+    })
+}
+
+/// The client libraries of the tests, in the versions that tests/clients pins, under target/clients.
+fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
+    let (pins, clients) = (workspace.join("tests/clients"), workspace.join("target/clients"));
+    let python = clients.join("python");
+    once(&clients, &pins.join("requirements.txt"), "m3u8 from PyPI", || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
+        let mut pip = Command::new(python.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
+        run(pip.arg(pins.join("requirements.txt")))
+    })?;
+    once(&clients, &pins.join("package-lock.json"), "iptv-playlist-parser from npm", || {
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;
+        }
+        let mut npm = Command::new("npm");
+        run(npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]).current_dir(&clients))
+    })
+}
+
+/// Runs an installation unless it was done with the same pins; a copy of the pins remembers it.
+fn once(clients: &Path, pins: &Path, what: &str, action: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let name = pins.file_name().context("pins are a file")?;
+    let done = clients.join(format!("{}.done", name.to_string_lossy()));
+    let wanted = std::fs::read(pins).with_context(|| format!("reading {}", pins.display()))?;
+    if std::fs::read(&done).is_ok_and(|content| content == wanted) {
+        return Ok(());
+    }
+    std::fs::create_dir_all(clients).with_context(|| format!("creating {}", clients.display()))?;
+    step(&format!("{what} into target/clients (for tests)"), action)?;
+    std::fs::write(&done, wanted).with_context(|| format!("writing {}", done.display()))
+}
