@@ -1,4 +1,33 @@
 //! Cuts an upstream's MPEG-TS at random access points.
+//!
+//! What goes in comes out: packets pass byte for byte, in order. Exceptions: null packets and, in a multiplex, the packets
+//! of other programs are left out; PAT and PMT are laid out anew (same sections, own continuity counters), at the head of
+//! each segment and wherever the upstream repeats them. Before the first random access point nothing comes out, and
+//! neither between a jump of the clock (or a change of the video stream) and the next random access point.
+//!
+//! Rules of cutting, in this order:
+//!
+//! | at the start of an access unit that | cut | the next segment |
+//! |---|---|---|
+//! | continues at a jumped time, or has another sequence header, and is a random access point | yes | discontinuity |
+//! | continues at a jumped time, confirmed by a second access unit | yes | discontinuity, from the next random access point on |
+//! | is the first random access point after the audio streams, audio codec or PCR changed | yes | discontinuity |
+//! | is a random access point at or above `min_duration`, or ends a segment that did not start at one | yes | continues |
+//! | would be the last within `max_duration`, or stands at or above `max_bytes` | yes | continues, independent only at a random access point |
+//!
+//! When no access unit comes until a quarter and 256 KiB above `max_bytes`, or the program or its video stream goes, the segment ends on
+//! the spot and the next random access point starts a discontinuity. Durations come from decoding times, which for segments
+//! that start at random access points are the distances of presentation times; the wall clock only dates segments.
+//!
+//! Memory: the open segment (at most a quarter above `max_bytes` plus 256 KiB), the start of one access unit, one section
+//! per table PID, and 16 KiB for PIDs.
+
+mod codecs;
+mod cutter;
+mod output;
+mod pids;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -6,14 +35,17 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::segment::Codecs;
+use crate::ts::framing::Framer;
+use cutter::Cutter;
 
 /// How to cut.
 #[derive(Debug, Clone)]
 pub struct SegmenterConfig {
-    /// Shortest segment; the cut is made at the first random access point from there on.
+    /// Shortest segment; the cut is made at the first random access point from there on (50 ms of rounding are forgiven).
     pub min_duration: Duration,
     /// Longest segment; when a GOP overruns it, the cut is made at the next access unit and the segment after it is not
-    /// independent.
+    /// independent. Up to 0.45 s more are allowed to reach a random access point, because EXTINF still rounds to
+    /// the same target duration then.
     pub max_duration: Duration,
     /// Most bytes of one segment; above it a cut is forced in the same way.
     pub max_bytes: usize,
@@ -36,7 +68,7 @@ pub enum Event {
 pub struct Cut {
     /// All of it.
     pub payload: Bytes,
-    /// From its first to the next segment's first presentation time.
+    /// From its first to the next segment's first presentation time; at least a millisecond.
     pub duration: Duration,
     /// When its first byte arrived.
     pub started_at: Timestamp,
@@ -59,8 +91,14 @@ pub struct Counters {
     pub continuity_errors: u64,
     /// Packets with the transport error indicator.
     pub transport_errors: u64,
+    /// Packets with a scrambled payload; they pass, but nothing can be cut at them.
+    pub scrambled_packets: u64,
+    /// PAT and PMT sections with a wrong checksum or length.
+    pub table_errors: u64,
     /// Times the clock (PTS or PCR) jumped.
     pub clock_jumps: u64,
+    /// Cuts that could not wait for a random access point.
+    pub forced_cuts: u64,
     /// Access units with a presentation time; the watchdog for "PTS advance" looks at this.
     pub access_units: u64,
 }
@@ -68,28 +106,40 @@ pub struct Counters {
 /// Cuts one channel. Not a parser of everything: what it does not need to look into passes through untouched.
 #[derive(Debug)]
 pub struct Segmenter {
-    _config: SegmenterConfig,
+    framer: Framer,
+    cutter: Cutter,
+    bytes: u64,
 }
 
 impl Segmenter {
     /// A segmenter waiting for the first random access point.
     pub fn new(config: SegmenterConfig) -> Self {
-        Self { _config: config }
+        Self { framer: Framer::default(), cutter: Cutter::new(&config), bytes: 0 }
+    }
+
+    /// Changes the longest duration from the open segment on: the tuner sets it to the window's target duration as soon as
+    /// that is fixed.
+    pub fn set_max_duration(&mut self, max_duration: Duration) {
+        self.cutter.set_max_duration(max_duration);
     }
 
     /// Takes upstream bytes of any size and alignment, appends what comes out to `events`.
-    pub fn push(&mut self, _bytes: &[u8], _now: Timestamp, _events: &mut Vec<Event>) {
-        todo!()
+    pub fn push(&mut self, bytes: &[u8], now: Timestamp, events: &mut Vec<Event>) {
+        self.bytes += bytes.len() as u64;
+        let cutter = &mut self.cutter;
+        self.framer.push(bytes, |packet| cutter.packet(packet, now, events));
+        self.cutter.flush(events);
     }
 
     /// The upstream ended or is replaced: ends the open segment (if it holds an access unit), forgets clocks, counters of
     /// continuity and partial packets; what follows is a discontinuity.
-    pub fn end_of_input(&mut self, _now: Timestamp, _events: &mut Vec<Event>) {
-        todo!()
+    pub fn end_of_input(&mut self, _now: Timestamp, events: &mut Vec<Event>) {
+        self.framer.reset();
+        self.cutter.end_of_input(events);
     }
 
     /// What was seen.
     pub fn counters(&self) -> Counters {
-        todo!()
+        Counters { bytes: self.bytes, skipped_bytes: self.framer.skipped(), ..self.cutter.counters() }
     }
 }
