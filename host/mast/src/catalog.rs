@@ -1,54 +1,136 @@
 //! The catalogue: what the sources delivered, refreshed on schedule, and the lineups made of it.
+//!
+//! Reads are memory only: a snapshot is swapped in after each change. It is not the catalogue's business how a source talks to its
+//! provider, nor whether a channel can be played.
+//!
+//! Invariants: what a source delivered last stays until it delivers something better, whatever happens to its refreshes, its
+//! plugin or the host; a channel keeps its id while its (source, key) pair lives in the store.
 
 pub mod config;
+mod import;
+mod lineup;
+mod refresh;
+mod resolve;
+mod schedule;
+mod snapshot;
+mod source;
+mod status;
+mod supervisor;
+
+pub use lineup::{Lineup, LineupEntry};
+pub use resolve::ResolveError;
+pub use source::{SourceCalls, SourceEntry, SourceSet};
+pub use status::{SourceStatus, SourceWarning};
 
 use std::sync::Arc;
 
-use mast_model::{Category, Channel, ChannelId, Line};
+use arc_swap::ArcSwap;
+use mast_model::{Channel, ChannelId, InstanceId, Line};
+use mast_store::{StateStore, StoreError};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use config::BouquetConfig;
+use schedule::Timing;
+use snapshot::{Delivered, Snapshot};
+use status::Statuses;
 
 /// The catalogue. Cheap to clone; reads are memory only.
 #[derive(Clone)]
-pub struct Catalog {}
-
-/// The numbered channels that a line sees.
-#[derive(Debug)]
-pub struct Lineup {
-    /// In order, numbered from 1 without gaps unless the source numbers its channels.
-    pub entries: Vec<LineupEntry>,
-    /// Categories that occur, in order.
-    pub categories: Vec<Arc<Category>>,
-    /// Changes when anything in the lineup does; for ETags.
-    pub version: u64,
+pub struct Catalog {
+    shared: Arc<Shared>,
 }
 
-/// A channel of a lineup.
-#[derive(Debug, Clone)]
-pub struct LineupEntry {
-    /// From 1.
-    pub number: u32,
-    /// The channel.
-    pub channel: Arc<Channel>,
+struct Shared {
+    store: Arc<dyn StateStore>,
+    delivered: Delivered,
+    snapshot: ArcSwap<Snapshot>,
+    sources: ArcSwap<SourceSet>,
+    statuses: Statuses,
+    changes: watch::Sender<u64>,
 }
 
 impl Catalog {
+    /// Loads what the store holds: the last good lineups are there before any source is asked. Blocks.
+    pub fn open(store: Arc<dyn StateStore>, bouquets: Vec<BouquetConfig>) -> Result<Self, StoreError> {
+        let delivered = Delivered::new(store.sources()?, bouquets);
+        let shared = Shared {
+            store,
+            snapshot: ArcSwap::from_pointee(delivered.snapshot()),
+            delivered,
+            sources: ArcSwap::default(),
+            statuses: Statuses::default(),
+            changes: watch::Sender::new(0),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Follows the set of sources and keeps each refreshed until `stop`. From here on only channels of sources in the set are
+    /// in lineups.
+    pub fn run(&self, sources: watch::Receiver<Arc<SourceSet>>, tasks: &TaskTracker, stop: CancellationToken) {
+        self.run_with(sources, tasks, stop, Timing::default());
+    }
+
+    fn run_with(
+        &self,
+        sources: watch::Receiver<Arc<SourceSet>>,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+        timing: Timing,
+    ) {
+        supervisor::start(self.clone(), sources, tasks, stop, timing);
+    }
+
     /// A channel, whoever may see it.
-    pub fn channel(&self, _id: ChannelId) -> Option<Arc<Channel>> {
-        todo!()
+    pub fn channel(&self, id: ChannelId) -> Option<Arc<Channel>> {
+        self.shared.snapshot.load().channel(id)
     }
 
     /// The lineup of a line; shared between lines with the same bouquets.
-    pub fn lineup(&self, _line: &Line) -> Arc<Lineup> {
-        todo!()
+    pub fn lineup(&self, line: &Line) -> Arc<Lineup> {
+        self.shared.snapshot.load().lineup(&line.bouquets)
     }
 
     /// Whether a channel is in a line's lineup; constant time.
-    pub fn sees(&self, _line: &Line, _channel: ChannelId) -> bool {
-        todo!()
+    pub fn sees(&self, line: &Line, channel: ChannelId) -> bool {
+        self.lineup(line).find(channel).is_some()
     }
 
     /// Moves with every change of any source.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.shared.changes.subscribe()
+    }
+
+    /// How each source in the set is doing, by name.
+    pub fn statuses(&self) -> Vec<SourceStatus> {
+        self.shared.statuses.all()
+    }
+
+    /// Sources that have neither delivered anything, now or before a restart, nor finished a first attempt. Ready when empty: a
+    /// provider that is down does not keep the others' channels from viewers.
+    pub fn waiting_for(&self) -> Vec<InstanceId> {
+        let sources = self.shared.sources.load();
+        let waiting = |entry: &&SourceEntry| {
+            entry.calls.is_some() && !self.shared.delivered.has(&entry.id) && !self.shared.statuses.attempted(&entry.id)
+        };
+        sources.iter().filter(waiting).map(|entry| entry.id.clone()).collect()
+    }
+
+    /// Takes over a new set of sources.
+    fn set_sources(&self, sources: Arc<SourceSet>) {
+        self.shared.delivered.keep_only(sources.iter().map(|entry| entry.id.clone()).collect());
+        self.shared.statuses.keep_only(&sources);
+        self.shared.sources.store(sources);
+        self.publish();
+    }
+
+    /// Makes a snapshot of what is delivered.
+    fn publish(&self) {
+        self.shared.delivered.publish(&self.shared.snapshot);
+        self.shared.changes.send_modify(|version| *version += 1);
     }
 }
+
+#[cfg(test)]
+mod tests;

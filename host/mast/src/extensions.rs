@@ -1,7 +1,12 @@
 //! Plugin instances: their files watched and hot-reloaded, the services they are lent, and the three ways the host calls them
 //! (refreshing sources is the catalogue's business, outputs and policies are called from here).
 
+mod bundled;
+mod component;
 pub mod config;
+mod policy;
+mod routes;
+mod services;
 
 use std::sync::Arc;
 

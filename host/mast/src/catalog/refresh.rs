@@ -1,0 +1,234 @@
+//! The task of one source: asks it when it is due, and swaps in what it delivered, or says why not.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mast_plugin::records::Pairs;
+use mast_plugin::{CallFailure, services};
+use mast_store::Validator;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use std::sync::Arc;
+
+use super::Catalog;
+use super::import::{Remarks, Staging};
+use super::schedule::Timing;
+use super::source::{SourceCalls, SourceEntry};
+
+/// Keeps one source refreshed. Owned by the supervisor.
+pub(super) struct SourceTask {
+    pub(super) catalog: Catalog,
+    pub(super) entry: SourceEntry,
+    pub(super) calls: Arc<dyn SourceCalls>,
+    pub(super) timing: Timing,
+    /// Refreshes at a time, of all sources.
+    pub(super) permits: Arc<Semaphore>,
+    pub(super) stop: CancellationToken,
+}
+
+/// Why a refresh changed nothing.
+struct Failure {
+    message: String,
+    /// Seconds.
+    retry_after: Option<u32>,
+    remarks: Remarks,
+}
+
+impl SourceTask {
+    /// Runs until `stop`. `previous` is this source's task before it was loaded anew; the two never overlap.
+    /// `reloaded`: the file changed while the host was running.
+    pub(super) async fn run(self, previous: Option<JoinHandle<()>>, reloaded: bool) {
+        if let Some(previous) = previous {
+            // A panic in there was reported by the runtime and is over.
+            let _ = previous.await;
+        }
+        let last = self.catalog.shared.delivered.last_import(&self.entry.id);
+        let refreshed = last.as_ref().map(|last| last.refreshed_at);
+        self.show(|status| {
+            status.last_success = refreshed;
+            (status.channels, status.categories) =
+                last.as_ref().map_or((0, 0), |last| (last.channels, last.categories));
+        });
+        // Validators belong to an import under the same settings. With other settings, the same playlist gives other channels.
+        let mut from_scratch =
+            reloaded || refreshed.is_none_or(|at| self.entry.changed_at.is_some_and(|changed| changed > at));
+        let mut wait = match from_scratch {
+            true => Duration::ZERO,
+            false => self.timing.until_due(self.entry.refresh, refreshed, Timestamp::now()),
+        };
+        let mut failures: u32 = 0;
+        while self.pause(wait).await {
+            let Some(outcome) = self.attempt(from_scratch).await else { break };
+            wait = match outcome {
+                Ok(()) => {
+                    (failures, from_scratch) = (0, false);
+                    self.timing.after_success(self.entry.refresh)
+                }
+                Err(retry_after) => {
+                    failures = failures.saturating_add(1);
+                    self.timing.after_failure(self.entry.refresh, failures, retry_after)
+                }
+            };
+        }
+        self.show(|status| (status.refreshing, status.next_attempt) = (false, None));
+    }
+
+    /// False where the task is to end.
+    async fn pause(&self, wait: Duration) -> bool {
+        self.show(|status| status.next_attempt = Timestamp::now().checked_add(wait).ok());
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(wait) => true,
+        }
+    }
+
+    /// One refresh, noted in status and log; none where it was stopped. A failure answers when to try again at the earliest.
+    async fn attempt(&self, from_scratch: bool) -> Option<Result<(), Option<u32>>> {
+        let started = std::time::Instant::now();
+        let outcome = {
+            let stopped = self.stop.cancelled();
+            let refresh = async {
+                let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+                self.show(|status| (status.refreshing, status.next_attempt) = (true, None));
+                self.refresh(from_scratch).await
+            };
+            tokio::select! {
+                biased;
+                () = stopped => return None,
+                outcome = refresh => outcome,
+            }
+        };
+        // Not interrupted by `stop`: the store may be halfway.
+        let outcome = match outcome {
+            Ok(refreshed) => self.commit(refreshed).await,
+            Err(failure) => Err(failure),
+        };
+        Some(self.note(outcome, started.elapsed()))
+    }
+
+    /// Calls the plugin. Nothing is changed yet.
+    async fn refresh(&self, from_scratch: bool) -> Result<Pulled, Failure> {
+        let last = self.catalog.shared.delivered.last_import(&self.entry.id);
+        let had_import = last.is_some();
+        let validators = last.filter(|_| !from_scratch).map(|last| last.validators).unwrap_or_default();
+        let staging = Staging::new(self.calls.resolves());
+        let answer =
+            self.calls.refresh(Box::new(staging.clone()), validators.into_iter().map(to_plugin).collect()).await;
+        let failed = |message, retry_after| Failure { message, retry_after, remarks: staging.take_remarks() };
+        match answer {
+            Err(error) => {
+                let retry_after = match &error.failure {
+                    CallFailure::Plugin { retry_after, .. } => *retry_after,
+                    _ => None,
+                };
+                Err(failed(error.to_string(), retry_after))
+            }
+            Ok(refreshed) if refreshed.unchanged && had_import => {
+                Ok(Pulled { catalog: None, remarks: staging.take_remarks(), attrs: refreshed.attrs })
+            }
+            Ok(refreshed) if refreshed.unchanged => {
+                Err(failed("says that nothing changed, but has never delivered anything".to_owned(), None))
+            }
+            Ok(refreshed) => {
+                let (catalog, remarks) = staging.take(refreshed.validators.into_iter().map(from_plugin).collect());
+                if catalog.channels.is_empty() {
+                    let message = "delivered no channels; check what the source points at".to_owned();
+                    return Err(Failure { message, retry_after: None, remarks });
+                }
+                Ok(Pulled { catalog: Some(catalog), remarks, attrs: refreshed.attrs })
+            }
+        }
+    }
+
+    /// Writes to the store, then swaps in a new snapshot.
+    async fn commit(&self, pulled: Pulled) -> Result<Committed, Failure> {
+        let (catalog, source, now) = (self.catalog.clone(), self.entry.id.clone(), Timestamp::now());
+        let Pulled { catalog: imported, remarks, attrs } = pulled;
+        let written = tokio::task::spawn_blocking(move || {
+            let shared = &catalog.shared;
+            let Some(imported) = imported else {
+                shared.store.touch_source(&source, now)?;
+                shared.delivered.touch(&source, now);
+                return Ok(false);
+            };
+            let record = shared.store.replace_source(&source, imported, now)?;
+            shared.delivered.replace(record);
+            catalog.publish();
+            Ok::<bool, mast_store::StoreError>(true)
+        });
+        let error = match written.await {
+            Ok(Ok(changed)) => return Ok(Committed { changed, remarks, attrs }),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => panic.to_string(),
+        };
+        Err(Failure { message: format!("could not be stored: {error}"), retry_after: None, remarks })
+    }
+
+    fn note(&self, outcome: Result<Committed, Failure>, took: Duration) -> Result<(), Option<u32>> {
+        let now = Timestamp::now();
+        let source = &self.entry.id;
+        let last = self.catalog.shared.delivered.last_import(source);
+        let (channels, categories) = last.as_ref().map_or((0, 0), |last| (last.channels, last.categories));
+        match outcome {
+            Ok(Committed { changed, remarks, attrs }) => {
+                let warnings = remarks.warning_count;
+                tracing::info!(%source, changed, channels, categories, warnings, ?took, "source refreshed");
+                self.show(|status| {
+                    (status.refreshing, status.error) = (false, None);
+                    (status.last_attempt, status.last_success) = (Some(now), Some(now));
+                    (status.channels, status.categories, status.remarks) = (channels, categories, attrs);
+                    // An unchanged answer read nothing, so that the warnings of what is there still hold.
+                    if changed {
+                        status.take_remarks(remarks);
+                    }
+                });
+                Ok(())
+            }
+            Err(Failure { message, retry_after, remarks }) => {
+                let error = &message;
+                match last {
+                    Some(last) => tracing::error!(
+                        %source, %error, channels, since = %last.refreshed_at, ?took,
+                        "refresh failed; the last good lineup stays"
+                    ),
+                    None => tracing::error!(%source, %error, ?took, "refresh failed; there is no earlier lineup"),
+                }
+                self.show(|status| {
+                    (status.refreshing, status.last_attempt) = (false, Some(now));
+                    status.take_remarks(remarks);
+                    status.error = Some(message);
+                });
+                Err(retry_after)
+            }
+        }
+    }
+
+    fn show(&self, change: impl FnOnce(&mut super::SourceStatus)) {
+        self.catalog.shared.statuses.update(&self.entry.id, change);
+    }
+}
+
+/// What a source answered; no catalogue where nothing changed.
+struct Pulled {
+    catalog: Option<mast_store::ImportedCatalog>,
+    remarks: Remarks,
+    attrs: Pairs,
+}
+
+struct Committed {
+    changed: bool,
+    remarks: Remarks,
+    attrs: Pairs,
+}
+
+fn to_plugin(validator: Validator) -> services::Validator {
+    let Validator { resource, etag, last_modified } = validator;
+    services::Validator { resource, etag, last_modified }
+}
+
+fn from_plugin(validator: services::Validator) -> Validator {
+    let services::Validator { resource, etag, last_modified } = validator;
+    Validator { resource, etag, last_modified }
+}

@@ -1,0 +1,101 @@
+//! Follows the set of sources: one task for each, started anew when its instance was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mast_model::InstanceId;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Catalog;
+use super::refresh::SourceTask;
+use super::schedule::Timing;
+use super::source::{SourceEntry, SourceSet};
+
+/// Refreshes at a time: each may hold a whole catalogue in memory.
+const AT_ONCE: usize = 4;
+
+struct Supervisor {
+    catalog: Catalog,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    timing: Timing,
+    permits: Arc<Semaphore>,
+    running: BTreeMap<InstanceId, Running>,
+}
+
+struct Running {
+    generation: u64,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Takes over the current set at once and starts the task that follows it.
+pub(super) fn start(
+    catalog: Catalog,
+    mut sources: watch::Receiver<Arc<SourceSet>>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+    timing: Timing,
+) {
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let running = BTreeMap::new();
+    let mut supervisor = Supervisor { catalog, tasks: tasks.clone(), stop, timing, permits, running };
+    let first = Arc::clone(&sources.borrow_and_update());
+    supervisor.catalog.set_sources(Arc::clone(&first));
+    supervisor.follow(&first, false);
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = supervisor.stop.cancelled() => break,
+                // The sender lives in the extensions room; without it the set stays as it is.
+                changed = sources.changed() => if changed.is_err() { break },
+            }
+            let set = Arc::clone(&sources.borrow_and_update());
+            let catalog = supervisor.catalog.clone();
+            let taken = Arc::clone(&set);
+            // Makes a snapshot, which takes a while for a large catalogue.
+            if tokio::task::spawn_blocking(move || catalog.set_sources(taken)).await.is_err() {
+                tracing::error!("the set of sources could not be taken over");
+            }
+            supervisor.follow(&set, true);
+        }
+    });
+}
+
+impl Supervisor {
+    fn follow(&mut self, set: &SourceSet, reloaded: bool) {
+        let wanted = |id: &InstanceId| set.iter().any(|entry| entry.id == *id && entry.calls.is_some());
+        // A task that is stopped ends by itself; the tracker waits for it.
+        for (_, gone) in self.running.extract_if(.., |id, _| !wanted(id)) {
+            gone.stop.cancel();
+        }
+        for entry in set {
+            let current = self.running.get(&entry.id).map(|running| running.generation);
+            if current != Some(entry.generation) {
+                self.launch(entry, reloaded);
+            }
+        }
+    }
+
+    fn launch(&mut self, entry: &SourceEntry, reloaded: bool) {
+        let Some(calls) = entry.calls.clone() else { return };
+        let previous = self.running.remove(&entry.id).map(|running| {
+            running.stop.cancel();
+            running.task
+        });
+        let stop = self.stop.child_token();
+        let task = SourceTask {
+            catalog: self.catalog.clone(),
+            entry: entry.clone(),
+            calls,
+            timing: self.timing,
+            permits: Arc::clone(&self.permits),
+            stop: stop.clone(),
+        };
+        let task = self.tasks.spawn(task.run(previous, reloaded));
+        self.running.insert(entry.id.clone(), Running { generation: entry.generation, stop, task });
+    }
+}
