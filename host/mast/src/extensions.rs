@@ -1,22 +1,57 @@
 //! Plugin instances: their files watched and hot-reloaded, the services they are lent, and the three ways the host calls them
 //! (refreshing sources is the catalogue's business, outputs and policies are called from here).
+//!
+//! The room knows no wasmtime type and no URL form of a protocol. Invariants: a file that cannot be used changes nothing that
+//! runs; a policy that cannot answer denies unless its operator said otherwise; every answer comes from one version of the table.
 
 mod bundled;
+mod check;
 mod component;
 pub mod config;
+mod follow;
+mod load;
 mod policy;
+mod registry;
 mod routes;
 mod services;
+mod status;
+mod table;
+mod watch;
 
+pub use bundled::Bundled;
+pub use check::check;
+pub use services::{ActiveConnections, LineView, PlaybackUrls, Rooms};
+pub use status::{InstanceState, InstanceStatus};
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use mast_model::{DestinationRules, InstanceId};
-use mast_plugin::Output;
 use mast_plugin::records::{AuthRequest, Pairs, Route};
+use mast_plugin::{Output, Runtime, RuntimeConfig, RuntimeError};
+use tokio::sync::watch as channel;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::SourceSet;
+use config::PluginsConfig;
+use follow::FollowTask;
+use load::{Loader, PluginLoader};
+use registry::Registry;
+use table::Table;
 
 /// Loaded plugin instances. Cheap to clone.
 #[derive(Clone)]
-pub struct Extensions {}
+pub struct Extensions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    table: ArcSwap<Table>,
+    sources: channel::Sender<Arc<SourceSet>>,
+    changes: channel::Sender<u64>,
+}
 
 /// A request path that an output claimed.
 pub struct RouteMatch {
@@ -51,19 +86,108 @@ pub enum Verdict {
     },
 }
 
+/// Where compiled plugins are kept.
+fn cache_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("plugin-cache")
+}
+
 impl Extensions {
-    /// The output that claimed a path.
-    pub fn route(&self, _method: &str, _path: &str) -> Option<RouteMatch> {
-        todo!()
+    /// Starts the plugin runtime, loads every instance file and follows the folder until `stop`. Files that cannot be used are
+    /// reported and stop nothing.
+    pub async fn start(
+        plugins: PluginsConfig,
+        data_dir: &Path,
+        rooms: Rooms,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Self, RuntimeError> {
+        let runtime = Runtime::new(RuntimeConfig { cache_dir: Some(cache_dir(data_dir)) })?;
+        let loader =
+            PluginLoader { runtime, services: rooms.services(), plugins: plugins.clone(), bundled: Bundled::new() };
+        Ok(Self::start_with(plugins, Arc::new(loader), tasks, stop).await)
     }
 
-    /// Asks every policy, in order of instance name; cached under their key fields. No policy: allowed.
-    pub fn authorize(&self, _request: &AuthRequest) -> Verdict {
-        todo!()
+    async fn start_with(
+        plugins: PluginsConfig,
+        loader: Arc<dyn Loader>,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            table: ArcSwap::default(),
+            sources: channel::Sender::default(),
+            changes: channel::Sender::new(0),
+        });
+        let folder = plugins.dir.clone();
+        let task = FollowTask::start(Arc::clone(&shared), Registry::new(plugins, loader), folder).await;
+        tasks.spawn(task.run(stop));
+        Self { shared }
+    }
+
+    /// The output that claimed a path, which is not yet decoded and carries no query.
+    pub fn route(&self, method: &str, path: &str) -> Option<RouteMatch> {
+        let table = self.shared.table.load();
+        let found = table.routes.find(method, path)?;
+        Some(RouteMatch {
+            instance: found.instance.clone(),
+            output: found.target.clone(),
+            route: Arc::clone(found.route),
+            params: found.params,
+        })
+    }
+
+    /// Asks every policy, in order of instance name; cached under their key fields. No policy: allowed. Quick enough for a serving
+    /// thread.
+    pub fn authorize(&self, request: &AuthRequest) -> Verdict {
+        policy::authorize(self.shared.table.load().policies.iter().map(Arc::as_ref), request)
     }
 
     /// Where the channels of a source may be fetched from; none where the instance is gone.
-    pub fn upstream_rules(&self, _source: &InstanceId) -> Option<Arc<DestinationRules>> {
-        todo!()
+    pub fn upstream_rules(&self, source: &InstanceId) -> Option<Arc<DestinationRules>> {
+        self.shared.table.load().rules.get(source).map(Arc::clone)
+    }
+
+    /// What the catalogue keeps refreshed; moves when a source is loaded, loaded anew or gone.
+    pub fn sources(&self) -> channel::Receiver<Arc<SourceSet>> {
+        self.shared.sources.subscribe()
+    }
+
+    /// How each instance file is doing, by name.
+    pub fn statuses(&self) -> Vec<InstanceStatus> {
+        self.shared.table.load().statuses.clone()
+    }
+
+    /// Moves with every change of any instance: routes and verdicts may differ from now on.
+    pub fn changes(&self) -> channel::Receiver<u64> {
+        self.shared.changes.subscribe()
     }
 }
+
+impl Shared {
+    fn publish(&self, registry: &Registry) {
+        let table = registry.table();
+        let before = self.table.load();
+        for status in &table.statuses {
+            let told = |problem: &String| before.statuses.iter().any(|old| old.problems.contains(problem));
+            for problem in status.problems.iter().filter(|problem| !told(problem)) {
+                tracing::error!(instance = %status.instance, %problem, "an output cannot have a route");
+            }
+        }
+        self.table.store(Arc::new(table));
+        let sources = registry.sources();
+        self.sources.send_if_modified(|current| {
+            let same = current.len() == sources.len()
+                && current.iter().zip(&sources).all(|(a, b)| {
+                    a.id == b.id && a.generation == b.generation && a.calls.is_some() == b.calls.is_some()
+                });
+            if !same {
+                *current = Arc::new(sources);
+            }
+            !same
+        });
+        self.changes.send_modify(|version| *version += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

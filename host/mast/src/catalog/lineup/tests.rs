@@ -31,7 +31,7 @@ fn numbered(numbers: &[Option<u32>]) -> Vec<u32> {
 
 #[test]
 fn numbers_are_the_sources_or_the_next_free() {
-    assert_eq!(numbered(&[]), []);
+    assert_eq!(numbered(&[]), Vec::<u32>::new());
     assert_eq!(numbered(&[None, None, None]), [1, 2, 3]);
     assert_eq!(numbered(&[Some(5), None, Some(1), None]), [5, 2, 1, 3]);
     assert_eq!(numbered(&[Some(7), Some(7), Some(0)]), [7, 1, 2]);

@@ -130,7 +130,7 @@ fn a_failure_means_what_the_operator_said() {
     let verdicts = |on_error, first: Answer| {
         let fake = FakePolicy::new(&[KeyField::Ip], [first, Err(())]);
         let policy = policy(&fake, on_error);
-        let mut ask = |ip| denied(&authorize([&policy], &request("a", ip))).map(str::to_owned);
+        let ask = |ip| denied(&authorize([&policy], &request("a", ip))).map(str::to_owned);
         [ask("1"), ask("1"), ask("2")]
     };
     let failed = Some("policy-failed".to_owned());

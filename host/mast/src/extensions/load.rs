@@ -1,0 +1,95 @@
+//! From an instance file to a loaded plugin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mast_model::Span;
+use mast_plugin::services::Services;
+use mast_plugin::{Grants, Instance, InstanceSpec, Kind, LoadError, Runtime};
+
+use super::bundled::Bundled;
+use super::component;
+use super::config::{InstanceConfig, PluginsConfig};
+use super::policy::PolicyCalls;
+use crate::catalog::SourceCalls;
+
+/// Between refreshes of a source without `refresh`.
+const REFRESH: Duration = Duration::from_secs(6 * 3600);
+
+/// Providers block those who come more often.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
+
+/// A loaded plugin.
+pub(super) enum Loaded {
+    Source(Arc<dyn SourceCalls>),
+    /// Checked at load; its first caller comes with the guide.
+    Epg,
+    Output(mast_plugin::Output),
+    Policy(Arc<dyn PolicyCalls>),
+}
+
+/// Loads plugins; a seam for tests. Blocks.
+pub(super) trait Loader: Send + Sync + 'static {
+    /// The reason of a failure names cause and fix.
+    fn load(&self, config: &InstanceConfig) -> Result<Loaded, String>;
+}
+
+/// The real thing.
+pub(super) struct PluginLoader {
+    pub(super) runtime: Runtime,
+    pub(super) services: Services,
+    pub(super) plugins: PluginsConfig,
+    pub(super) bundled: Bundled,
+}
+
+impl Loader for PluginLoader {
+    fn load(&self, config: &InstanceConfig) -> Result<Loaded, String> {
+        let component = component::read(&config.component, self.bundled).map_err(|error| error.to_string())?;
+        let loaded = self.runtime.load(&component, self.spec(config), self.services.clone());
+        Ok(match loaded.map_err(|error| reason(&error))? {
+            Instance::Source(source) => Loaded::Source(Arc::new(source)),
+            Instance::Epg(_) => Loaded::Epg,
+            Instance::Output(output) => Loaded::Output(output),
+            Instance::Policy(policy) => Loaded::Policy(Arc::new(policy)),
+        })
+    }
+}
+
+impl PluginLoader {
+    fn spec(&self, config: &InstanceConfig) -> InstanceSpec {
+        // The file's reader has checked that every granted secret exists.
+        let secret = |name: &String| Some((name.clone(), self.plugins.secrets.get(name)?.clone()));
+        InstanceSpec {
+            id: config.id.clone(),
+            kind: config.kind,
+            config: config.config.clone(),
+            grants: Grants {
+                http: config.grant.http.clone(),
+                files: config.grant.files.clone(),
+                kv: config.grant.kv,
+                secrets: config.grant.secrets.iter().filter_map(secret).collect(),
+            },
+            limits: config.limits.clone(),
+        }
+    }
+}
+
+/// Without the instance's name, which stands beside it everywhere.
+fn reason(error: &LoadError) -> String {
+    match &error.plugin {
+        Some(plugin) => format!("{plugin}: {}", error.failure),
+        None => error.failure.to_string(),
+    }
+}
+
+/// `[config] refresh` of a source; the plugin sees it, the host acts on it.
+pub(super) fn refresh_interval(config: &InstanceConfig) -> Result<Duration, String> {
+    let Some(value) = config.config.get("refresh").filter(|_| config.kind == Kind::Source) else { return Ok(REFRESH) };
+    let invalid = |problem: &str| format!("config.refresh = {value}: {problem}");
+    let text = value.as_str().ok_or_else(|| invalid("expected a span of time in quotes, for example \"6h\""))?;
+    let span: Span = text.parse().map_err(|error: mast_model::units::InvalidSpan| invalid(&error.to_string()))?;
+    if span.0 < SHORTEST_REFRESH {
+        return Err(invalid(&format!("expected at least {}", Span(SHORTEST_REFRESH))));
+    }
+    Ok(span.0)
+}

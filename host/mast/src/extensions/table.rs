@@ -1,0 +1,51 @@
+//! One version of what the rest of the host reads of the instances. Swapped as a whole, never changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mast_model::{DestinationRules, InstanceId};
+use mast_plugin::Output;
+
+use super::policy::Policy;
+use super::routes::RouteTable;
+use super::status::InstanceStatus;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Table {
+    pub(super) routes: RouteTable<Output>,
+    /// By instance name.
+    pub(super) policies: Vec<Arc<Policy>>,
+    pub(super) rules: HashMap<InstanceId, Arc<DestinationRules>>,
+    pub(super) statuses: Vec<InstanceStatus>,
+}
+
+/// What one instance brings along.
+pub(super) struct Member {
+    pub(super) id: InstanceId,
+    pub(super) output: Option<Output>,
+    pub(super) policy: Option<Arc<Policy>>,
+    pub(super) rules: Option<Arc<DestinationRules>>,
+}
+
+impl Table {
+    /// Members are in order of their names.
+    pub(super) fn new(members: Vec<Member>, mut statuses: Vec<InstanceStatus>) -> Self {
+        let outputs = members
+            .iter()
+            .filter_map(|member| member.output.as_ref().map(|output| (&member.id, output.routes(), output.clone())));
+        let (routes, refused) = RouteTable::build(outputs);
+        for refused in refused {
+            let status = statuses.iter_mut().find(|status| status.instance == refused.instance.as_str());
+            status.into_iter().for_each(|status| status.problems.push(refused.problem.clone()));
+        }
+        let mut table = Self { routes, statuses, ..Self::default() };
+        for member in members {
+            table.policies.extend(member.policy);
+            if let Some(rules) = member.rules {
+                table.rules.insert(member.id, rules);
+            }
+        }
+        table
+    }
+}
