@@ -1,1 +1,161 @@
-//! Channels from an M3U playlist, by URL or file.
+//! Channels from an M3U playlist, by URL or file. The playlist is read as it arrives: memory does not grow with its length, apart
+//! from eight bytes per entry that tell duplicate keys.
+//!
+//! Movies are handed over as movies; entries of series (`/series/` in their URL) are counted and left to a source that knows seasons.
+
+mod entry;
+mod key;
+mod parser;
+
+use std::collections::HashSet;
+
+use mast_sdk::location::Location;
+use mast_sdk::source::{Catalog, Category, Source};
+use mast_sdk::text::Lines;
+use mast_sdk::{Error, Result, Summary};
+
+use entry::Content;
+use key::Keys;
+use parser::{Entry, Parser, Step};
+
+/// Longer lines are cut, reported and left out.
+const LONGEST_LINE: usize = 64 * 1024;
+
+#[derive(serde::Deserialize)]
+struct M3u {
+    #[serde(flatten)]
+    location: Location,
+    /// Only these groups, where there are any.
+    #[serde(default)]
+    groups: HashSet<String>,
+    #[serde(default)]
+    skip_groups: HashSet<String>,
+}
+
+/// What one refresh has seen.
+#[derive(Default)]
+struct Progress {
+    keys: Keys,
+    categories: HashSet<(&'static str, String)>,
+    channels: u64,
+    movies: u64,
+    series_entries: u64,
+    filtered: u64,
+    skipped: u64,
+}
+
+impl Source for M3u {
+    fn load() -> Result<Self> {
+        let own: Self = mast_sdk::config()?;
+        own.location.check()?;
+        Ok(own)
+    }
+
+    fn refresh(&self, out: &mut Catalog<'_>) -> Result<Summary> {
+        let Some(input) = self.location.open_if_changed()? else {
+            return Ok(Summary::unchanged());
+        };
+        let mut lines = Lines::new(input, LONGEST_LINE);
+        let mut parser = Parser::default();
+        let mut progress = Progress::default();
+        while let Some(line) = lines.next_line()? {
+            let number = line.number;
+            let step = if line.cut {
+                // The entry that it belongs to is left out with it.
+                parser.drop_pending();
+                Step::Remark("it is longer than 64 KiB".to_owned())
+            } else {
+                parser.line(number, &line.text)
+            };
+            match step {
+                Step::Nothing => {}
+                Step::Entry(entry) => self.entry(&parser, *entry, &mut progress, out)?,
+                Step::Remark(why) => {
+                    progress.skipped += 1;
+                    out.warn(&format!("line {number}"), &why);
+                }
+                Step::NotAList(why) => {
+                    return Err(Error::malformed(format!("what came back is not a list of channels: {why}")));
+                }
+            }
+        }
+        progress.finish(&parser)
+    }
+}
+
+impl M3u {
+    fn entry(&self, parser: &Parser, entry: Entry, progress: &mut Progress, out: &mut Catalog<'_>) -> Result<()> {
+        let wanted = |group: &String| self.groups.is_empty() || self.groups.contains(group);
+        let is_wanted = self.groups.is_empty() || entry.groups.iter().any(wanted);
+        if !is_wanted || entry.groups.iter().any(|group| self.skip_groups.contains(group)) {
+            progress.filtered += 1;
+            return Ok(());
+        }
+        let item = format!("line {}", entry.line);
+        let (content, remarks) = match entry::convert(&parser.header, entry, &mut progress.keys) {
+            Ok(converted) => converted,
+            Err(why) => {
+                progress.skipped += 1;
+                out.warn(&item, &why);
+                return Ok(());
+            }
+        };
+        remarks.iter().for_each(|remark| out.warn(&item, remark));
+        match content {
+            Content::Channel(channel) => {
+                progress.category("live", channel.category.as_deref(), out)?;
+                progress.channels += 1;
+                out.channel(*channel)
+            }
+            Content::Movie(movie) => {
+                progress.category("movie", movie.category.as_deref(), out)?;
+                progress.movies += 1;
+                out.movie(*movie)
+            }
+            Content::Series => {
+                progress.series_entries += 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Progress {
+    /// Announces a category before its first channel.
+    fn category(&mut self, content: &'static str, name: Option<&str>, out: &mut Catalog<'_>) -> Result<()> {
+        let Some(name) = name else { return Ok(()) };
+        if !self.categories.insert((content, name.to_owned())) {
+            return Ok(());
+        }
+        out.category(Category { content: content.to_owned(), ..Category::live(name, name) })
+    }
+
+    fn finish(self, parser: &Parser) -> Result<Summary> {
+        if parser.is_inside_an_entry() {
+            return Err(Error::malformed("the playlist ends in the middle of an entry; the download was cut short"));
+        }
+        if self.channels + self.movies == 0 {
+            let Self { series_entries, filtered, skipped, .. } = self;
+            return Err(Error::malformed(format!(
+                "no channel in the playlist ({filtered} filtered out by group, {skipped} bad, {series_entries} of series)"
+            )));
+        }
+        let mut summary = Summary::changed().with("channels", self.channels);
+        for (key, count) in [
+            ("movies", self.movies),
+            ("series-entries", self.series_entries),
+            ("filtered", self.filtered),
+            ("skipped", self.skipped),
+        ] {
+            if count > 0 {
+                summary = summary.with(key, count);
+            }
+        }
+        Ok(summary)
+    }
+}
+
+mast_sdk::export_plugin!(M3u: source);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Guides: where programme listings come from.
+
+pub use crate::bindings::host::mast::epg::types::{Credit, EpisodeNumber, GuideChannel, Programme, Text};
+use crate::{BATCH, ByteSource, Error, Result, Summary, raw};
+
+/// A guide importer. Export it with `export_plugin!(MyGuide: epg)`.
+pub trait Epg: Sized + 'static {
+    /// Reads and checks the settings; no requests. Runs when the operator's file is checked and once on every fresh instance.
+    fn load() -> Result<Self>;
+
+    /// Reads a guide from `input`, which the host opened from the `url` or `path` setting (empty where there is neither), into
+    /// `out`. What ends too early must be an error.
+    fn run(&self, input: &mut ByteSource<'_>, out: &mut Guide<'_>) -> Result<Summary>;
+}
+
+/// Collects one import in batches of [`BATCH`] records.
+pub struct Guide<'a> {
+    raw: &'a raw::GuideSink,
+    channels: Vec<GuideChannel>,
+    programmes: Vec<Programme>,
+}
+
+impl<'a> Guide<'a> {
+    pub(crate) fn new(raw: &'a raw::GuideSink) -> Self {
+        Self { raw, channels: Vec::new(), programmes: Vec::new() }
+    }
+
+    /// Adds a channel of the guide.
+    pub fn channel(&mut self, channel: GuideChannel) -> Result<()> {
+        self.channels.push(channel);
+        if self.channels.len() < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    /// Adds a programme; any order will do.
+    pub fn programme(&mut self, programme: Programme) -> Result<()> {
+        self.programmes.push(programme);
+        if self.programmes.len() < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    /// Reports an item that was left out or mended. The host shows the first hundred.
+    pub fn warn(&mut self, item: &str, message: &str) {
+        self.raw.warn(item, message);
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        if !self.channels.is_empty() {
+            self.raw.channels(&self.channels)?;
+            self.channels.clear();
+        }
+        if !self.programmes.is_empty() {
+            self.raw.programmes(&self.programmes)?;
+            self.programmes.clear();
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn run<P: Epg>(plugin: &P, input: &mut ByteSource<'_>, sink: &raw::GuideSink) -> Result<Summary, Error> {
+    let mut out = Guide::new(sink);
+    let summary = plugin.run(input, &mut out)?;
+    if !summary.unchanged {
+        out.flush()?;
+    }
+    Ok(summary)
+}
+
+impl Text {
+    /// A text in a language that the guide does not name.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self { lang: None, value: value.into() }
+    }
+}
+
+impl Programme {
+    /// A programme with nothing but what every programme has; fill in the rest.
+    pub fn new(channel: impl Into<String>, start: u64, title: impl Into<String>) -> Self {
+        Self {
+            channel: channel.into(),
+            start,
+            stop: None,
+            titles: vec![Text::new(title)],
+            sub_titles: Vec::new(),
+            descriptions: Vec::new(),
+            categories: Vec::new(),
+            credits: Vec::new(),
+            episode_numbers: Vec::new(),
+            icons: Vec::new(),
+            attrs: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The functions of `crate::raw` on plain values. Names and signatures are those of the generated bindings.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use super::with;
+use crate::bindings::host::mast::base::types::PluginError;
+use crate::bindings::host::mast::epg::types::{GuideChannel, Programme as GuideProgramme};
+use crate::bindings::host::mast::output::types::{Channel as LineupChannel, Programme};
+use crate::bindings::host::mast::source::types::{Category, Channel, Episode, Movie, Series};
+use crate::{Code, Error, Pairs};
+
+pub(crate) use super::lines::Raw as Line;
+
+pub(crate) struct ByteSource {
+    chunks: RefCell<VecDeque<u8>>,
+    chunk: usize,
+    ends_early: Cell<bool>,
+}
+
+impl ByteSource {
+    pub(super) fn new(content: Vec<u8>, chunk: usize, ends_early: bool) -> Self {
+        Self { chunks: RefCell::new(content.into()), chunk, ends_early: Cell::new(ends_early) }
+    }
+
+    pub(crate) fn read(&self, max: u32) -> Result<Vec<u8>, PluginError> {
+        let mut rest = self.chunks.borrow_mut();
+        if rest.is_empty() && self.ends_early.replace(false) {
+            return Err(Error::unavailable("the connection was lost before the end of the body").into());
+        }
+        let count = rest.len().min(max as usize).min(self.chunk);
+        Ok(rest.drain(..count).collect())
+    }
+}
+
+pub(crate) mod log {
+    use crate::log::Level;
+
+    pub(crate) fn write(level: Level, message: &str) {
+        super::with(|state| state.log.push((level, message.to_owned())));
+    }
+}
+
+pub(crate) mod config {
+    pub(crate) fn document() -> String {
+        super::with(|state| state.config.as_ref().map_or_else(|| "{}".to_owned(), ToString::to_string))
+    }
+}
+
+pub(crate) mod secrets {
+    use super::{Code, Error, PluginError};
+
+    pub(crate) fn get(name: &str) -> Result<String, PluginError> {
+        let found = super::with(|state| state.secrets.get(name).cloned());
+        found.ok_or_else(|| Error::new(Code::NotGranted, format!("secret {name} is not granted")).into())
+    }
+}
+
+pub(crate) mod kv {
+    use super::PluginError;
+
+    pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, PluginError> {
+        Ok(super::with(|state| state.kv.get(key).cloned()))
+    }
+
+    pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), PluginError> {
+        super::with(|state| state.kv.insert(key.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    pub(crate) fn delete(key: &str) -> Result<(), PluginError> {
+        super::with(|state| state.kv.remove(key));
+        Ok(())
+    }
+
+    pub(crate) fn list_keys(prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, PluginError> {
+        Ok(super::with(|state| {
+            let keys =
+                state.kv.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
+            keys.take(max as usize).cloned().collect()
+        }))
+    }
+}
+
+pub(crate) mod clock {
+    pub(crate) fn now() -> u64 {
+        super::with(|state| state.now)
+    }
+
+    pub(crate) fn monotonic_ms() -> u64 {
+        super::with(|state| state.now * 1000)
+    }
+}
+
+pub(crate) mod http_client {
+    use super::{ByteSource, Code, Error, Pairs, PluginError};
+    use crate::bindings::host::mast::base::http_client::Request;
+    use crate::mock::Answer;
+
+    pub(crate) struct Response {
+        url: String,
+        answer: Answer,
+        chunk: usize,
+    }
+
+    impl Response {
+        pub(crate) fn status(&self) -> u16 {
+            self.answer.status
+        }
+
+        pub(crate) fn headers(&self) -> Pairs {
+            self.answer.headers.clone()
+        }
+
+        pub(crate) fn url(&self) -> String {
+            self.url.clone()
+        }
+
+        pub(crate) fn body(&self) -> Result<ByteSource, PluginError> {
+            Ok(ByteSource::new(self.answer.body.clone(), self.chunk, self.answer.ends_early))
+        }
+    }
+
+    pub(crate) fn fetch(request: &Request) -> Result<Response, PluginError> {
+        let (answer, chunk) = super::with(|state| {
+            state.requests.push(request.clone());
+            let answers = state.answers.get_mut(&request.url);
+            let next = answers.and_then(|all| if all.len() > 1 { all.pop_front() } else { all.front().cloned() });
+            (next, state.chunk())
+        });
+        let Some(answer) = answer else {
+            return Err(Error::new(Code::NotGranted, "the mock host has no answer for this URL").into());
+        };
+        match answer.error {
+            Some(error) => Err(error.into()),
+            None => Ok(Response { url: request.url.clone(), answer, chunk }),
+        }
+    }
+}
+
+pub(crate) mod files {
+    use super::{ByteSource, Code, Error, PluginError};
+
+    pub(crate) fn open(path: &str, only_if_changed: bool) -> Result<Option<ByteSource>, PluginError> {
+        let (file, chunk) = super::with(|state| (state.files.get(path).cloned(), state.chunk()));
+        let Some(file) = file else {
+            return Err(Error::new(Code::NotGranted, format!("the file {path} is not granted")).into());
+        };
+        Ok((!only_if_changed || !file.unchanged).then(|| ByteSource::new(file.content, chunk, false)))
+    }
+}
+
+pub(crate) mod accounts {
+    use super::Line;
+
+    pub(crate) fn authenticate(username: &str, password: &str) -> Option<Line> {
+        super::with(|state| {
+            let found = state.lines.iter().find(|(name, secret, _)| name == username && secret == password);
+            found.map(|(_, _, line)| Line::new(line))
+        })
+    }
+
+    pub(crate) fn by_device(device: &str) -> Option<Line> {
+        super::with(|state| {
+            state.devices.iter().find(|(name, _)| name.eq_ignore_ascii_case(device)).map(|(_, line)| Line::new(line))
+        })
+    }
+}
+
+/// Refuses what the real host refuses.
+fn batch<T: Clone>(kept: &RefCell<Vec<T>>, batch: &[T]) -> Result<(), PluginError> {
+    const MOST: usize = 4096;
+    if batch.len() > MOST {
+        return Err(Error::new(Code::Limit, format!("{} records in one batch; {MOST} are allowed", batch.len())).into());
+    }
+    kept.borrow_mut().extend_from_slice(batch);
+    Ok(())
+}
+
+#[derive(Default)]
+pub(crate) struct CatalogSink {
+    pub(super) categories: RefCell<Vec<Category>>,
+    pub(super) channels: RefCell<Vec<Channel>>,
+    pub(super) movies: RefCell<Vec<Movie>>,
+    pub(super) series: RefCell<Vec<Series>>,
+    pub(super) episodes: RefCell<Vec<Episode>>,
+    pub(super) warnings: RefCell<Vec<(String, String)>>,
+}
+
+impl CatalogSink {
+    pub(crate) fn categories(&self, records: &[Category]) -> Result<(), PluginError> {
+        batch(&self.categories, records)
+    }
+
+    pub(crate) fn channels(&self, records: &[Channel]) -> Result<(), PluginError> {
+        batch(&self.channels, records)
+    }
+
+    pub(crate) fn movies(&self, records: &[Movie]) -> Result<(), PluginError> {
+        batch(&self.movies, records)
+    }
+
+    pub(crate) fn series(&self, records: &[Series]) -> Result<(), PluginError> {
+        batch(&self.series, records)
+    }
+
+    pub(crate) fn episodes(&self, records: &[Episode]) -> Result<(), PluginError> {
+        batch(&self.episodes, records)
+    }
+
+    pub(crate) fn warn(&self, item: &str, message: &str) {
+        self.warnings.borrow_mut().push((item.to_owned(), message.to_owned()));
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct GuideSink {
+    pub(super) channels: RefCell<Vec<GuideChannel>>,
+    pub(super) programmes: RefCell<Vec<GuideProgramme>>,
+    pub(super) warnings: RefCell<Vec<(String, String)>>,
+}
+
+impl GuideSink {
+    pub(crate) fn channels(&self, records: &[GuideChannel]) -> Result<(), PluginError> {
+        batch(&self.channels, records)
+    }
+
+    pub(crate) fn programmes(&self, records: &[GuideProgramme]) -> Result<(), PluginError> {
+        batch(&self.programmes, records)
+    }
+
+    pub(crate) fn warn(&self, item: &str, message: &str) {
+        self.warnings.borrow_mut().push((item.to_owned(), message.to_owned()));
+    }
+}
+
+/// Records that are handed out in batches.
+pub(crate) struct Records<T>(RefCell<VecDeque<T>>);
+
+pub(crate) type Cursor = Records<LineupChannel>;
+pub(crate) type ProgrammeCursor = Records<Programme>;
+
+impl<T> Records<T> {
+    pub(super) fn new(records: impl IntoIterator<Item = T>) -> Self {
+        Self(RefCell::new(records.into_iter().collect()))
+    }
+
+    pub(crate) fn next(&self, max: u32) -> Vec<T> {
+        let mut rest = self.0.borrow_mut();
+        let count = rest.len().min(max as usize).min(1024);
+        rest.drain(..count).collect()
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct ResponseSink {
+    pub(super) head: RefCell<Option<(u16, Pairs)>>,
+    pub(super) writes: RefCell<Vec<Vec<u8>>>,
+}
+
+impl ResponseSink {
+    pub(crate) fn start(&self, status: u16, headers: &[(String, String)]) -> Result<(), PluginError> {
+        let before = self.head.replace(Some((status, headers.to_vec())));
+        if before.is_some() { Err(Error::internal("the response was started before").into()) } else { Ok(()) }
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), PluginError> {
+        if self.head.borrow().is_none() {
+            return Err(Error::internal("the response has not been started; call start before write").into());
+        }
+        self.writes.borrow_mut().push(bytes.to_vec());
+        Ok(())
+    }
+}
