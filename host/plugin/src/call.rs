@@ -1,5 +1,7 @@
 //! What a call failed at.
 
+use std::sync::Arc;
+
 use mast_model::{Classified, ErrorClass, InstanceId, Side};
 
 /// A failed call. Display is one line: instance, plugin id and version, function, cause and fix.
@@ -9,9 +11,9 @@ pub struct CallError {
     /// The instance.
     pub instance: InstanceId,
     /// The plugin's id.
-    pub plugin: String,
+    pub plugin: Arc<str>,
     /// The plugin's version.
-    pub version: String,
+    pub version: Arc<str>,
     /// `catalog.refresh`, for example.
     pub function: &'static str,
     /// What happened.

@@ -1,5 +1,7 @@
 //! From wasmtime's errors to [`CallFailure`].
 
+use std::sync::Arc;
+
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
 use crate::bindings::base::mast::base::types::PluginError;
@@ -15,8 +17,8 @@ impl InstanceContext {
     pub(crate) fn error(&self, function: &'static str, failure: CallFailure) -> CallError {
         CallError {
             instance: self.id.clone(),
-            plugin: self.plugin.clone(),
-            version: self.version.clone(),
+            plugin: Arc::clone(&self.plugin),
+            version: Arc::clone(&self.version),
             function,
             failure,
         }

@@ -71,8 +71,8 @@ pub(crate) fn load(
     let pre = link(runtime.linker(kind), kind, &component)?;
     let context = Arc::new(InstanceContext {
         id: spec.id,
-        plugin: manifest.id,
-        version: manifest.version,
+        plugin: manifest.id.into(),
+        version: manifest.version.into(),
         kind,
         config: config.to_string(),
         grants: spec.grants,
@@ -113,7 +113,7 @@ fn check_limits(kind: Kind, limits: &Limits) -> Result<(), LoadFailure> {
 
 fn check_exports(kind: Kind, component: &Component) -> Result<(), LoadFailure> {
     for interface in [kind.interface(), LIFECYCLE] {
-        if component.get_export_index(None, &versioned(interface)).is_none() {
+        if component.get_export_index(None, versioned(interface)).is_none() {
             let engine = component.engine();
             let found = component.component_type();
             let found = found.exports(engine).map(|(name, _)| name).filter(|name| name.starts_with("mast:"));

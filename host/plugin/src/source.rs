@@ -35,7 +35,7 @@ impl Source {
         let incompatible = |error: wasmtime::Error| LoadFailure::Incompatible(format!("{error:#}"));
         let lifecycle = lifecycle::GuestIndices::new(&pre).map_err(incompatible)?;
         let catalog = catalog::GuestIndices::new(&pre).map_err(incompatible)?;
-        let resolves = pre.component().get_export_index(None, &versioned(RESOLVER)).is_some();
+        let resolves = pre.component().get_export_index(None, versioned(RESOLVER)).is_some();
         let resolver = resolves.then(|| resolver::GuestIndices::new(&pre)).transpose().map_err(incompatible)?;
         let source = Self { guest: BatchGuest::new(runtime, context, pre), catalog, resolver };
         source.init(lifecycle)?;

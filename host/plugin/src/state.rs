@@ -26,8 +26,8 @@ const HOSTCALL_BYTES_HOT: usize = 8 << 20;
 /// What stays the same between the calls of an instance.
 pub(crate) struct InstanceContext {
     pub(crate) id: InstanceId,
-    pub(crate) plugin: String,
-    pub(crate) version: String,
+    pub(crate) plugin: Arc<str>,
+    pub(crate) version: Arc<str>,
     pub(crate) kind: Kind,
     /// `[config]` with its defaults, as JSON.
     pub(crate) config: String,

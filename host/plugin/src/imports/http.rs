@@ -67,9 +67,8 @@ impl State {
         let conditional = request.only_if_changed;
         let mut headers = request.headers;
         headers.retain(|(name, _)| {
-            let is = |known: &&str| name.eq_ignore_ascii_case(known);
-            !OWN_HEADERS.iter().any(|known| is(known))
-                && !(conditional && CONDITIONAL_HEADERS.iter().any(|known| is(known)))
+            let listed = |list: &[&str]| list.iter().any(|own| name.eq_ignore_ascii_case(own));
+            !listed(&OWN_HEADERS) && !(conditional && listed(&CONDITIONAL_HEADERS))
         });
         if let Some(known) = self.call.known(resource).filter(|_| conditional) {
             headers.extend(known.etag.iter().map(|etag| ("if-none-match".to_owned(), etag.clone())));

@@ -1,0 +1,12 @@
+//! The plugin runtime against real components, most of them hostile: core modules written as text, made into components of the
+//! worlds in `wit/`.
+
+mod cache;
+mod fakes;
+mod guest;
+mod hostile;
+mod http;
+mod loading;
+mod output;
+mod policy;
+mod source;
