@@ -28,12 +28,14 @@ const WARM_MEMORY_MAX: usize = 16 << 20;
 /// Calls after which an instance is replaced, so that what leaks slowly in a guest stays small.
 const WARM_CALLS_MAX: u32 = 100_000;
 
+type FindExports<E> = Box<dyn Fn(&mut Store<State>, &Instance) -> wasmtime::Result<E> + Send + Sync>;
+
 /// A linked output or policy; `E` are its exports.
 pub(crate) struct Pool<E> {
     pub(crate) context: Arc<InstanceContext>,
     runtime: Arc<Inner>,
     pre: InstancePre<State>,
-    exports: Box<dyn Fn(&mut Store<State>, &Instance) -> wasmtime::Result<E> + Send + Sync>,
+    exports: FindExports<E>,
     slots: Mutex<Slots<E>>,
     freed: Condvar,
     /// How long a call waits where all slots are taken.

@@ -1,7 +1,7 @@
 //! `mast:base/streams.byte-source`: bytes handed out piece by piece, capped. Twice: async for the batch engine; on the hot engine only
 //! files are read, and they never wait.
 
-use std::io::{self, Read};
+use std::io::{ErrorKind, Read};
 
 use bytes::Bytes;
 use mast_model::ByteSize;
@@ -76,25 +76,14 @@ impl ByteSource {
 }
 
 fn read_file(file: &mut impl Read, max: usize) -> Result<Vec<u8>, PluginError> {
-    let mut bytes = vec![0; max];
-    loop {
-        match file.read(&mut bytes) {
-            Ok(length) => {
-                bytes.truncate(length);
-                return Ok(bytes);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                return Err(plugin_error("malformed", format!("the file's gzip data is damaged: {error}")));
-            }
-            Err(error) => return Err(plugin_error("unavailable", format!("reading the file failed: {error}"))),
+    let mut bytes = Vec::with_capacity(max);
+    file.take(max as u64).read_to_end(&mut bytes).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+            plugin_error("malformed", format!("the file's gzip data is damaged: {error}"))
         }
-    }
+        _ => plugin_error("unavailable", format!("reading the file failed: {error}")),
+    })?;
+    Ok(bytes)
 }
 
 impl streams::Host for State {}

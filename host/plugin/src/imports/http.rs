@@ -68,7 +68,7 @@ impl State {
         let mut headers = request.headers;
         headers.retain(|(name, _)| {
             let listed = |list: &[&str]| list.iter().any(|own| name.eq_ignore_ascii_case(own));
-            !listed(&OWN_HEADERS) && !(conditional && listed(&CONDITIONAL_HEADERS))
+            !(listed(&OWN_HEADERS) || conditional && listed(&CONDITIONAL_HEADERS))
         });
         if let Some(known) = self.call.known(resource).filter(|_| conditional) {
             headers.extend(known.etag.iter().map(|etag| ("if-none-match".to_owned(), etag.clone())));
