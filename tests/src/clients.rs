@@ -1,0 +1,52 @@
+//! Client libraries from PyPI and npm, installed by `cargo xtask setup --tests` in the versions of `tests/clients`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// What the `m3u8` package (PyPI) makes of an HLS playlist; see `tests/clients/read_m3u8.py` for the shape.
+pub fn python_m3u8(playlist: &str) -> Value {
+    let mut python = Command::new(installed().join("python/bin/python"));
+    read(python.arg(scripts().join("read_m3u8.py")), playlist)
+}
+
+/// What the `iptv-playlist-parser` package (npm) makes of an M3U playlist.
+pub fn npm_playlist_parser(playlist: &str) -> Value {
+    let mut node = Command::new("node");
+    read(node.arg(scripts().join("read_m3u.js")).arg(installed()), playlist)
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+}
+
+fn installed() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/clients");
+    assert!(folder.exists(), "run `cargo xtask setup --tests` first");
+    folder
+}
+
+fn read(command: &mut Command, playlist: &str) -> Value {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(playlist.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the client could not read this: {complaints}\n{playlist}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clients_are_there_and_refuse_nonsense() {
+        let playlist = python_m3u8("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n1.ts\n");
+        assert_eq!(playlist["segments"].as_array().unwrap().len(), 1);
+        let playlist = npm_playlist_parser("#EXTM3U\n#EXTINF:-1 tvg-id=\"a\",A\nhttp://127.0.0.1/1.ts\n");
+        assert_eq!(playlist["items"][0]["tvg"]["id"], "a");
+        assert!(std::panic::catch_unwind(|| npm_playlist_parser("nonsense")).is_err());
+    }
+}
