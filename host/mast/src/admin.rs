@@ -19,8 +19,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use error::AdminError;
-pub use lines::LineView;
+pub use error::{AdminError, ErrorBody, ErrorView};
+pub use lines::{LineList, LineView};
 pub use socket::{ControlSocket, SocketError};
 pub use status::StatusPart;
 

@@ -1,6 +1,100 @@
 //! The command line: `mast serve|check|line ...`.
+//!
+//! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
+//! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
+
+mod backend;
+mod check;
+mod line;
+mod logging;
+mod output;
+mod serve;
+mod urls;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::admin::ErrorView;
+use crate::config::{Config, Problems};
+
+#[derive(Debug, Parser)]
+#[command(name = "mast", version, about = "An extensible IPTV host", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the host until it is told to stop
+    Serve(ConfigArg),
+    /// Report every problem of the configuration and of every plugin instance
+    Check {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add, list and switch lines, whether or not a server runs
+    #[command(subcommand)]
+    Line(line::LineCommand),
+}
+
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "mast.toml")]
+    config: PathBuf,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration is not usable.
+    Config(Problems),
+    /// Anything else, as the admin API would say it.
+    Refused(ErrorView),
+}
+
+impl Failure {
+    fn new(code: &str, message: impl Into<String>) -> Self {
+        Self::Refused(ErrorView { code: code.to_owned(), message: message.into() })
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Config(problems)
+    }
+}
 
 /// Parses the arguments, runs the command, prints errors.
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version arrive here too. Nobody is left to tell where the terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let (json, result) = match cli.command {
+        Command::Serve(config) => (false, serve::run(&config.config)),
+        Command::Check { config, json } => return check::run(&config.config, json),
+        Command::Line(command) => (command.json(), line::run(command)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure, json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(config: &ConfigArg) -> Result<Config, Failure> {
+    Ok(Config::load(&config.config)?)
 }

@@ -48,17 +48,20 @@ impl Config {
     /// Reads a file and the process's environment: `MAST__HTTP__LISTEN=...` overrides `listen` in `[http]`, lists are separated
     /// by commas.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        // What is not Unicode cannot name a setting.
-        let environment =
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::load_with(path, environment.collect())
+        let (config, problems) = Self::load_leniently(path, environment());
+        config.filter(|_| problems.0.is_empty()).ok_or(problems)
     }
 
-    /// Reads a file and an environment.
-    pub fn load_with(path: &Path, environment: BTreeMap<String, String>) -> Result<Self, Problems> {
-        let mut table = parse_file(path)?;
+    /// As far as it can be read, for whoever looks for problems elsewhere too; nothing where the file is not TOML. What was a
+    /// problem has its default.
+    pub(crate) fn load_leniently(path: &Path, environment: BTreeMap<String, String>) -> (Option<Self>, Problems) {
+        let mut table = match parse_file(path) {
+            Ok(table) => table,
+            Err(problems) => return (None, problems),
+        };
         value::overlay(&mut table, &environment);
-        Reader::new(path, environment).read(&table, Self::read)
+        let (config, problems) = Reader::new(path, environment).read_leniently(&table, Self::read);
+        (Some(config), problems)
     }
 
     fn read(root: &Section<'_>) -> Self {
@@ -77,6 +80,13 @@ impl Config {
             log: LogConfig::read(&root.section("log")),
         }
     }
+}
+
+/// The process's environment; what is not Unicode cannot name a setting.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// A configuration file as a tree of values, or the problems with its syntax.

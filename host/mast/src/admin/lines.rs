@@ -52,8 +52,9 @@ impl From<&Line> for LineView {
 
 /// Every line.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct LineList {
-    pub(crate) lines: Vec<LineView>,
+pub struct LineList {
+    /// In the order in which they were added.
+    pub lines: Vec<LineView>,
 }
 
 pub(super) async fn list(State(context): Shared) -> Json<LineList> {

@@ -36,12 +36,18 @@ impl Reader {
 
     /// Hands the root section to `read` and its result out, unless there was a problem.
     pub(crate) fn read<T>(&self, table: &Table, read: impl FnOnce(&Section<'_>) -> T) -> Result<T, Problems> {
+        let (result, problems) = self.read_leniently(table, read);
+        if problems.0.is_empty() { Ok(result) } else { Err(problems) }
+    }
+
+    /// What `read` made of the root section, with the default for every value that was a problem.
+    pub(crate) fn read_leniently<T>(&self, table: &Table, read: impl FnOnce(&Section<'_>) -> T) -> (T, Problems) {
         let root = Section::new(self, String::new(), String::new(), Some(table), None);
         let result = read(&root);
         drop(root);
         let mut problems = self.problems.take();
         problems.sort_by_key(|problem| (problem.variable.is_some(), problem.line));
-        if problems.is_empty() { Ok(result) } else { Err(Problems(problems)) }
+        (result, Problems(problems))
     }
 
     /// Every key that was asked for, for example `http.listen` and `bouquet.NAME.sources`.

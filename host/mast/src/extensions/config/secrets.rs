@@ -6,10 +6,10 @@ use mast_model::Secret;
 
 use crate::config::reader::Section;
 
-/// Every secret that resolves; a problem for each that does not.
+/// Every secret; a problem for each that does not resolve, and then an empty value, so that its name is known where it is granted.
 pub(super) fn read(secrets: &Section<'_>) -> BTreeMap<String, Secret> {
     let sections = secrets.named_sections();
-    sections.into_iter().filter_map(|(name, section)| Some((name, value(&section)?))).collect()
+    sections.into_iter().map(|(name, section)| (name, value(&section).unwrap_or_else(|| Secret::new("")))).collect()
 }
 
 fn value(section: &Section<'_>) -> Option<Secret> {

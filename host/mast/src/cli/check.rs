@@ -1,0 +1,72 @@
+//! `mast check`: every problem of `mast.toml`, of every instance file and of every plugin, in one go.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::output::{say, say_json};
+use crate::config::{Config, Problem, Problems};
+use crate::extensions::config::InstanceConfig;
+
+pub(super) fn run(path: &Path, json: bool) -> ExitCode {
+    let (config, problems) = Config::load_leniently(path, crate::config::environment());
+    let mut problems = problems.0;
+    let files = match &config {
+        Some(config) => {
+            let files = instance_files(&config.plugins.dir);
+            problems.extend(instance_problems(config, &files));
+            problems.extend(bouquet_problems(path, config, &files));
+            files
+        }
+        None => Vec::new(),
+    };
+    if json {
+        let list: Vec<_> =
+            problems.iter().map(|problem| json!({ "problem": problem, "text": problem.to_string() })).collect();
+        say_json(&json!({ "ok": problems.is_empty(), "instances": files.len(), "problems": list }));
+    } else if problems.is_empty() {
+        say(format!("{} and {} are fine", path.display(), counted(files.len(), "plugin instance")));
+    } else {
+        problems.iter().for_each(say);
+        say(counted(problems.len(), "problem"));
+    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The instance files, in order; none where the folder cannot be read, which loading the plugins reports.
+fn instance_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_instance = |path: &PathBuf| {
+        let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        !hidden && path.extension().is_some_and(|extension| extension == "toml")
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_instance).collect();
+    files.sort();
+    files
+}
+
+fn instance_problems(config: &Config, files: &[PathBuf]) -> Vec<Problem> {
+    let broken: Vec<(&PathBuf, Problems)> =
+        files.iter().filter_map(|file| Some((file, InstanceConfig::load(file, &config.plugins).err()?))).collect();
+    let of_files = broken.iter().flat_map(|(_, problems)| problems.0.clone());
+    of_files.collect()
+}
+
+/// A bouquet of an instance that does not exist would be empty.
+fn bouquet_problems(path: &Path, config: &Config, files: &[PathBuf]) -> Vec<Problem> {
+    let exists = |name: &str| files.iter().any(|file| file.file_stem().is_some_and(|stem| stem == name));
+    let sources =
+        config.bouquets.iter().flat_map(|bouquet| bouquet.sources.iter().map(move |source| (bouquet, source)));
+    let missing = sources.filter(|(_, source)| !exists(source.as_str()));
+    let problem = |(bouquet, source): (&crate::catalog::config::BouquetConfig, &mast_model::InstanceId)| Problem {
+        key: format!("bouquet.{}.sources", bouquet.name),
+        value: Some(format!("\"{source}\"")),
+        ..Problem::of_file(path, format!("there is no {source}.toml in {}", config.plugins.dir.display()))
+    };
+    missing.map(problem).collect()
+}

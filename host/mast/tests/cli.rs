@@ -1,0 +1,238 @@
+//! The command line through the built binary.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use mast::accounts::Accounts;
+use mast::admin::{self, AdminDeps, ControlSocket, StatusPart};
+use mast::delivery::config::LimitsConfig;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A folder with a `mast.toml` and an empty `plugins.d`.
+struct Installation(TempDir);
+
+struct Ran {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Installation {
+    fn new(config: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("mast.toml"), config).expect("the folder is writable");
+        std::fs::create_dir(folder.path().join("plugins.d")).expect("the folder is writable");
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mast"));
+        command.args(args).arg("--config").arg(self.path().join("mast.toml"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        self.shown(&self.command(args).output().expect("the binary runs"))
+    }
+
+    /// Runs a command that must succeed and reads its answer.
+    fn json(&self, args: &[&str]) -> Value {
+        let ran = self.run(&[args, &["--json"]].concat());
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        serde_json::from_str(&ran.stdout).expect("JSON")
+    }
+
+    /// Output with the folder's name, which is another one each time, taken out.
+    fn shown(&self, output: &Output) -> Ran {
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes).replace(&*self.path().to_string_lossy(), "FOLDER").trim_end().to_owned()
+        };
+        Ran {
+            code: output.status.code().expect("not killed"),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+}
+
+const ANNA: [&str; 6] = ["line", "add", "--username", "anna", "--password", "hunter2"];
+
+fn add(more: &[&'static str]) -> Vec<&'static str> {
+    [&ANNA, more].concat()
+}
+
+#[test]
+fn lines_without_a_server() {
+    let mast = Installation::new("[bouquet.sports]\nchannels = [1]");
+    let token = "ab".repeat(32);
+    let ran = mast.run(&[&ANNA[..], &["--token", &token, "--bouquet", "sports", "--max-connections", "2"]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.stdout);
+
+    let mut command = mast.command(&["line", "add", "--username", "b&n", "--password-stdin", "--json"]);
+    command.args(["--expires", "2020-01-01T00:00:00+01:00", "--mac", "00-1A-79-00-00-01"]).stdin(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    child.stdin.take().expect("piped").write_all("pass word\n".as_bytes()).expect("the child reads");
+    let ran = mast.shown(&child.wait_with_output().expect("the child ends"));
+    let ben: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!(ben["expires"], json!("2019-12-31T23:00:00Z"));
+    assert_eq!(ben["macs"], json!(["00:1a:79:00:00:01"]));
+    let url = "http://127.0.0.1:8080/get.php?username=b%26n&password=pass%20word&type=m3u_plus&output=ts";
+    assert_eq!(ben["urls"]["m3u"], json!(url));
+
+    assert_eq!(mast.run(&["line", "disable", "--username", "anna"]).stdout, "line \"anna\" is disabled");
+    insta::assert_snapshot!(mast.run(&["line", "list"]).stdout);
+    assert_eq!(mast.json(&["line", "enable", "--username", "anna"])["active"], json!(true));
+
+    let list = mast.json(&["line", "list"]);
+    let lines = list["lines"].as_array().expect("a list");
+    assert_eq!(lines.iter().map(|line| &line["username"]).collect::<Vec<_>>(), ["anna", "b&n"]);
+    assert_eq!(lines[0]["token"], json!(token));
+    assert!(lines[1].get("urls").is_none() && lines[1].get("password").is_none());
+}
+
+#[test]
+fn what_is_refused_says_why() {
+    let mast = Installation::new("");
+    assert_eq!(mast.run(&ANNA).code, 0);
+    let cases = [
+        add(&[]),
+        add(&["--json"]),
+        add(&["--expires", "tomorrow"]),
+        add(&["--bouquet", "sports"]),
+        add(&["--max-connections", "0"]),
+        add(&["--max-connections", "many"]),
+        add(&["--token", "short"]),
+        add(&["--mac", "nonsense"]),
+        add(&["--password-stdin"]),
+        vec!["line", "add", "--username", "a b", "--password", "x"],
+        vec!["line", "add", "--username", "ben", "--password-stdin"],
+        vec!["line", "add", "--username", "ben"],
+        vec!["line", "disable", "--username", "nobody"],
+        vec!["line", "disable", "--username", "nobody", "--json"],
+    ];
+    let report = cases.iter().fold(String::new(), |all, args| {
+        let ran = mast.run(args);
+        format!("{all}mast {}\n[{}] {}{}\n\n", args.join(" "), ran.code, ran.stdout, ran.stderr)
+    });
+    insta::assert_snapshot!(report);
+    assert_eq!(mast.json(&["line", "list"])["lines"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn check_reports_everything_at_once() {
+    let mast =
+        Installation::new("[http]\nlisen = \"127.0.0.1:80\"\nlisten = 1\n[bouquet.sports]\nsources = [\"provder\"]");
+    let instance = |name: &str, text: &str| {
+        std::fs::write(mast.path().join("plugins.d").join(name), text).expect("the folder is writable");
+    };
+    instance("provider.toml", "kind = \"source\"\nplugin = \"source-m3u\"\nenable = true\n[grant]\nkv = \"lots\"");
+    instance("Other.toml", "");
+    instance(".hidden.toml", "nonsense");
+    instance("notes.txt", "nonsense");
+    let ran = mast.run(&["check"]);
+    insta::assert_snapshot!(format!("[{}]\n{}\n{}", ran.code, ran.stdout, ran.stderr));
+
+    let ran = mast.run(&["check", "--json"]);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((ran.code, &report["ok"], &report["instances"]), (1, &json!(false), &json!(2)));
+    let keys: Vec<&Value> =
+        report["problems"].as_array().expect("a list").iter().map(|p| &p["problem"]["key"]).collect();
+    assert_eq!(keys, ["http.lisen", "http.listen", "", "enable", "grant.kv", "bouquet.sports.sources"]);
+    assert_eq!(report["problems"][1]["problem"]["line"], json!(3));
+    // A check leaves nothing behind.
+    assert!(!mast.path().join("data").exists());
+}
+
+#[test]
+fn a_good_configuration_checks_out() {
+    let mast = Installation::new("");
+    let ran = mast.run(&["check"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "FOLDER/mast.toml and 0 plugin instances are fine"));
+    assert_eq!(mast.json(&["check"])["ok"], json!(true));
+}
+
+#[test]
+fn every_command_refuses_a_bad_configuration() {
+    let mast = Installation::new("[htp]\nlisten = \"127.0.0.1:80\"");
+    let expected = "error: FOLDER/mast.toml:1: htp: is not a known key; did you mean \"http\"?";
+    for args in [&["serve"][..], &["line", "list"], &ANNA] {
+        let ran = mast.run(args);
+        assert_eq!((ran.code, ran.stderr.as_str()), (1, expected), "{args:?}");
+    }
+    let ran = mast.run(&["line", "list", "--json"]);
+    let answer: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert_eq!((ran.code, &answer["error"]["code"]), (1, &json!("invalid_config")));
+    std::fs::remove_file(mast.path().join("mast.toml")).expect("it is there");
+    assert_eq!(mast.run(&["serve"]).stderr, "error: FOLDER/mast.toml: there is no such file");
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let mast = Installation::new("[data]\ndir = \"one\"");
+    let mut command = mast.command(&["line", "list"]);
+    let ran = mast.shown(&command.env("MAST__DATA__DIR", "two").output().expect("the binary runs"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "no lines yet; add one with mast line add"));
+    assert!(mast.path().join("two/state.redb").exists() && !mast.path().join("one").exists());
+    let mut command = mast.command(&["line", "list"]);
+    let ran = mast.shown(&command.env("MAST__DATA__DIRR", "two").output().expect("the binary runs"));
+    let expected = "error: environment variable MAST__DATA__DIRR: data.dirr: is not a known key; did you mean \"dir\"?";
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, expected));
+}
+
+/// This process is the server: it holds the store and answers on the control socket.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_while_a_server_runs() {
+    let mast = Installation::new("[http]\nlisten = \"127.0.0.1:0\"");
+    let data = mast.path().join("data");
+    let store = mast_store::open_state(&data).expect("nobody holds it");
+    let accounts = Accounts::open(store.into(), &LimitsConfig::default()).expect("an empty store");
+    let status = StatusPart { name: "http", read: Box::new(|| json!({ "listening": "0.0.0.0:4321" })) };
+    let deps = AdminDeps { accounts: accounts.clone(), bouquets: Vec::new(), status: vec![status] };
+    let socket = ControlSocket::bind(&data).await.expect("nobody listens");
+    let stop = CancellationToken::new();
+    let server = TaskTracker::new().spawn(admin::serve(socket, deps, stop.clone()));
+
+    let commands = tokio::task::spawn_blocking(move || {
+        let line = mast.json(&ANNA);
+        assert!(line["urls"]["m3u"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:4321/get.php?")));
+        let again = mast.run(&ANNA);
+        assert_eq!((again.code, again.stderr.as_str()), (1, "error: username \"anna\" is taken"));
+        assert_eq!(mast.run(&["line", "disable", "--username", "anna"]).code, 0);
+        assert_eq!(mast.json(&["line", "list"])["lines"][0]["active"], json!(false));
+        mast
+    });
+    let mast = commands.await.expect("no panic");
+    // The server knows without looking at the store.
+    assert!(accounts.list().iter().all(|line| line.username == "anna" && !line.active));
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(30), server).await.expect("in time").expect("no panic").expect("served");
+
+    // The store is still held, and now nobody answers.
+    let ran = tokio::task::spawn_blocking(move || (mast.run(&["line", "list"]), mast)).await.expect("no panic").0;
+    assert_eq!(ran.code, 1);
+    assert_eq!(
+        ran.stderr,
+        "error: FOLDER/data/state.redb is in use by another process, and no server answers on FOLDER/data/control.sock; \
+         wait until that process is ready, or stop it"
+    );
+}
+
+#[test]
+fn help_names_every_command() {
+    let help = Command::new(env!("CARGO_BIN_EXE_mast")).arg("--help").output().expect("the binary runs");
+    let text = String::from_utf8_lossy(&help.stdout);
+    assert!(help.status.success() && ["serve", "check", "line"].iter().all(|name| text.contains(name)), "{text}");
+    let nothing = Command::new(env!("CARGO_BIN_EXE_mast")).output().expect("the binary runs");
+    assert_eq!(nothing.status.code(), Some(2));
+}
