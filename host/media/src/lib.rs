@@ -1,6 +1,7 @@
 //! MPEG-TS parsing, segmenting, windows and HLS playlists. Sans-I/O: bytes and times go in, events come out; no tokio, no
 //! clock of its own, no sockets.
 
+pub mod lint;
 pub mod playlist;
 pub mod segment;
 pub mod segmenter;

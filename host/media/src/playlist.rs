@@ -106,7 +106,7 @@ impl fmt::Display for Variant {
         if let Some((width, height)) = self.codecs.resolution {
             write!(f, ",RESOLUTION={width}x{height}")?;
         }
-        if let Some(rate) = self.codecs.frame_rate.filter(|rate| rate.is_finite() && *rate > 0.0) {
+        if let Some(rate) = self.codecs.frame_rate.filter(|rate| (0.001..1000.0).contains(rate)) {
             write!(f, ",FRAME-RATE={rate:.3}")?;
         }
         writeln!(f, "\n{}", Uri(&self.uri))
@@ -134,15 +134,13 @@ impl fmt::Display for Uri<'_> {
     }
 }
 
-/// What may stand between quotes (RFC 8216, 4.2).
+/// What may stand between quotes (RFC 8216, 4.2), and in the name of a codec at all.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .chars()
-            .filter(|char| *char != '"' && !char.is_control())
-            .try_for_each(|char| fmt::Write::write_char(f, char))
+        let legal = |char: &char| char.is_ascii_graphic() && *char != '"';
+        self.0.chars().filter(legal).try_for_each(|char| fmt::Write::write_char(f, char))
     }
 }
 

@@ -1,4 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
+use crate::lint;
 use crate::segment::Codecs;
 
 fn entry(sequence: u64, millis: u64, discontinuity: bool) -> Entry {
@@ -87,4 +90,81 @@ fn hostile_fields_stay_in_their_place() {
     #EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="a,URI=b"
     %23EXT-X-ENDLIST%0D%0Ahttp://other.example/%20x
     "#);
+}
+
+fn any_text() -> impl Strategy<Value = String> {
+    prop_oneof![".{0,20}", "[#\"=,:\r\n \u{feff}a-z]{0,12}", Just("#EXT-X-ENDLIST\n".to_owned())]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back(
+        (target, media, discontinuities) in (1u32..20, 0u64..1 << 62, 0u64..1 << 40),
+        independent in any::<bool>(),
+        entries in proptest::collection::vec((1u64..20_000, any::<bool>(), 0i64..4_000_000_000_000), 0..12),
+    ) {
+        let entries = entries.into_iter().enumerate().map(|(n, (millis, discontinuity, date))| Entry {
+            uri: format!("{}.ts", media + n as u64),
+            duration: Duration::from_millis(millis),
+            started_at: Timestamp::from_millisecond(date).unwrap(),
+            discontinuity,
+        });
+        let playlist = MediaPlaylist {
+            target_duration: target,
+            media_sequence: media,
+            discontinuity_sequence: discontinuities,
+            independent_segments: independent,
+            entries: entries.collect(),
+        };
+        let (parsed, violations) = lint::parse(&playlist.to_string());
+        let too_long = playlist.entries.iter().filter(|entry| entry.duration.as_secs_f64().round() > f64::from(target)).count();
+        prop_assert_eq!(violations.len(), too_long, "{:?}", violations);
+        let entries = parsed.segments.iter().map(|segment| Entry {
+            uri: segment.uri.clone(),
+            duration: segment.duration,
+            started_at: segment.date.unwrap(),
+            discontinuity: segment.discontinuity,
+        });
+        prop_assert_eq!(playlist, MediaPlaylist {
+            target_duration: u32::try_from(parsed.target_duration.unwrap().1).unwrap(),
+            media_sequence: parsed.media_sequence,
+            discontinuity_sequence: parsed.discontinuity_sequence,
+            independent_segments: parsed.independent_segments,
+            entries: entries.collect(),
+        });
+    }
+
+    #[test]
+    fn no_field_breaks_a_playlist(
+        uri in any_text(),
+        names in proptest::collection::vec(any_text(), 0..3),
+        (bandwidth, average) in (any::<u64>(), any::<Option<u64>>()),
+        (resolution, frame_rate) in (any::<Option<(u32, u32)>>(), any::<Option<f64>>()),
+    ) {
+        let variant = Variant {
+            uri: uri.clone(),
+            bandwidth,
+            average_bandwidth: average,
+            codecs: Codecs { names, resolution, frame_rate },
+        };
+        let playlist = MultivariantPlaylist { independent_segments: true, variants: vec![variant.clone(), variant] };
+        let (parsed, violations) = lint::parse(&playlist.to_string());
+        prop_assert!(violations.is_empty(), "{violations:?}");
+        prop_assert_eq!(parsed.variants.len(), 2);
+
+        let entry = Entry { uri, duration: Duration::from_secs(2), started_at: Timestamp::UNIX_EPOCH, discontinuity: false };
+        let playlist = MediaPlaylist {
+            target_duration: 2,
+            media_sequence: 0,
+            discontinuity_sequence: 0,
+            independent_segments: false,
+            entries: vec![entry],
+        };
+        prop_assert_eq!(lint::lint_live([playlist.to_string()]), vec![]);
+    }
+
+    #[test]
+    fn reading_anything_never_panics(text in "(#EXT(M3U|INF:|-X-[A-Z-]{0,24}:?)?[0-9A-Z=\",.:-]{0,20}\r?\n|.{0,30}\n){0,20}") {
+        lint::lint_live([&text, "#EXTM3U\n", &text]);
+    }
 }
