@@ -162,6 +162,29 @@ fn a_good_configuration_checks_out() {
     assert_eq!(mast.json(&["check"])["ok"], json!(true));
 }
 
+/// An instance file without a fault of its own, whose plugin cannot be loaded.
+#[test]
+fn check_loads_the_plugins() {
+    let mast = Installation::new("");
+    let plugins = mast.path().join("plugins.d");
+    let instance = |name: &str, text: &str| {
+        std::fs::write(plugins.join(name), text).expect("the folder is writable");
+    };
+    std::fs::write(plugins.join("text.wasm"), "this is no component").expect("the folder is writable");
+    instance("missing.toml", "kind = \"source\"\npath = \"missing.wasm\"");
+    instance("other.toml", "kind = \"output\"\npath = \"text.wasm\"");
+    instance("unknown.toml", "kind = \"auth\"\nplugin = \"no-such-plugin\"");
+    let ran = mast.run(&["check"]);
+    let about = |file: &str| ran.stdout.lines().filter(|line| line.contains(&format!("plugins.d/{file}"))).count();
+    assert_eq!(ran.code, 1);
+    assert!(["missing.toml", "other.toml", "unknown.toml"].iter().all(|file| about(file) == 1), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with("3 problems") && ran.stdout.contains("does not exist"), "{}", ran.stdout);
+
+    std::fs::remove_dir_all(&plugins).expect("it is there");
+    let ran = mast.run(&["check"]);
+    assert!(ran.code == 1 && ran.stdout.starts_with("FOLDER/plugins.d: "), "{}", ran.stdout);
+}
+
 #[test]
 fn every_command_refuses_a_bad_configuration() {
     let mast = Installation::new("[htp]\nlisten = \"127.0.0.1:80\"");

@@ -1,5 +1,6 @@
 //! `mast check`: every problem of `mast.toml`, of every instance file and of every plugin, in one go.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ pub(super) fn run(path: &Path, json: bool) -> ExitCode {
     let files = match &config {
         Some(config) => {
             let files = instance_files(&config.plugins.dir);
+            problems.extend(folder_problem(&config.plugins.dir));
             problems.extend(instance_problems(config, &files));
             problems.extend(bouquet_problems(path, config, &files));
             files
@@ -50,11 +52,22 @@ fn instance_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// A host without the folder runs, and waits for it; whoever checks wants to know.
+fn folder_problem(folder: &Path) -> Option<Problem> {
+    let message = "there is no such folder; make it for the plugin instances, or correct [plugins] dir";
+    (!folder.exists()).then(|| Problem::of_file(folder, message))
+}
+
+/// What the files say wrong, and for files without a fault of their own what keeps their plugins from loading.
 fn instance_problems(config: &Config, files: &[PathBuf]) -> Vec<Problem> {
-    let broken: Vec<(&PathBuf, Problems)> =
-        files.iter().filter_map(|file| Some((file, InstanceConfig::load(file, &config.plugins).err()?))).collect();
-    let of_files = broken.iter().flat_map(|(_, problems)| problems.0.clone());
-    of_files.collect()
+    let broken: BTreeMap<&Path, Problems> =
+        files.iter().filter_map(|file| Some((&**file, InstanceConfig::load(file, &config.plugins).err()?))).collect();
+    let of_plugins = crate::extensions::check(config).into_iter().map(|(file, message)| (PathBuf::from(file), message));
+    let loading = of_plugins
+        .filter(|(file, _)| !broken.contains_key(&**file))
+        .map(|(file, message)| Problem::of_file(&file, message))
+        .collect::<Vec<_>>();
+    broken.into_values().flat_map(|problems| problems.0).chain(loading).collect()
 }
 
 /// A bouquet of an instance that does not exist would be empty.
