@@ -1,5 +1,7 @@
 //! Real builds: the bundled plugins and the tutorial's plugin become components that import nothing but the contract.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::path::{Path, PathBuf};
 
 use mast_plugin_build::{build_bundled, build_plugin, bundled_ids, manifest_section};

@@ -1,0 +1,234 @@
+//! The host's side: one URL, one lineup.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use mast_model::{DestinationRules, InstanceId};
+use mast_plugin::records::{Category, Channel, Filter, LineInfo, LineupCategory, LineupChannel, Pairs, Programme};
+use mast_plugin::services::{
+    Accounts, BoxFuture, ByteStream, CatalogSink, Cursor, Http, HttpRequest, HttpResponse, Kv, Line, ResponseSink,
+    ServiceError, Services,
+};
+
+pub(crate) fn services(web: Web) -> Services {
+    Services { http: Arc::new(web), kv: Arc::new(Nothing), accounts: Arc::new(Nothing) }
+}
+
+/// What the one URL answers.
+#[derive(Clone, Default)]
+pub(crate) struct Answer {
+    status: u16,
+    body: Bytes,
+    lost: bool,
+}
+
+impl Answer {
+    pub(crate) fn ok(body: &str) -> Self {
+        Self { status: 200, body: Bytes::copy_from_slice(body.as_bytes()), lost: false }
+    }
+
+    pub(crate) fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    /// The connection is lost behind the body's last byte.
+    pub(crate) fn lost(self) -> Self {
+        Self { lost: true, ..self }
+    }
+}
+
+/// What is behind the one URL; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Web(Arc<Mutex<(String, Answer)>>);
+
+impl Web {
+    pub(crate) fn new(url: &str, answer: Answer) -> Self {
+        Self(Arc::new(Mutex::new((url.to_owned(), answer))))
+    }
+
+    pub(crate) fn set(&self, answer: Answer) {
+        self.0.lock().unwrap().1 = answer;
+    }
+}
+
+impl Http for Web {
+    fn fetch<'a>(
+        &'a self,
+        _: &'a InstanceId,
+        _: &'a DestinationRules,
+        request: HttpRequest,
+    ) -> BoxFuture<'a, Result<HttpResponse, ServiceError>> {
+        let (url, Answer { status, body, lost }) = self.0.lock().unwrap().clone();
+        assert_eq!(request.url, url);
+        // Pieces of an odd size, so that lines and characters are cut.
+        let mut pieces: VecDeque<_> = body.chunks(7_001).map(|piece| Ok(body.slice_ref(piece))).collect();
+        if lost {
+            pieces.push_back(Err(ServiceError { code: "unavailable", message: "the connection was lost".to_owned() }));
+        }
+        let response = HttpResponse { status, headers: Vec::new(), url: request.url, body: Box::new(Pieces(pieces)) };
+        Box::pin(async move { Ok(response) })
+    }
+}
+
+struct Pieces(VecDeque<Result<Bytes, ServiceError>>);
+
+impl ByteStream for Pieces {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, ServiceError>> {
+        let next = self.0.pop_front().transpose();
+        Box::pin(async move { next })
+    }
+}
+
+struct Nothing;
+
+impl Kv for Nothing {
+    fn get(&self, _: &InstanceId, _: &str) -> Result<Option<Vec<u8>>, ServiceError> {
+        Ok(None)
+    }
+
+    fn set(&self, _: &InstanceId, _: &str, _: &[u8], _: u64) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    fn delete(&self, _: &InstanceId, _: &str) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    fn list_keys(&self, _: &InstanceId, _: &str, _: Option<&str>, _: usize) -> Result<Vec<String>, ServiceError> {
+        Ok(Vec::new())
+    }
+}
+
+impl Accounts for Nothing {
+    fn authenticate(&self, _: &str, _: &str, _: &str) -> Option<Arc<dyn Line>> {
+        None
+    }
+
+    fn by_device(&self, _: &str, _: &str) -> Option<Arc<dyn Line>> {
+        None
+    }
+}
+
+/// What a source pushed; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Collected(Arc<Mutex<Pushed>>);
+
+#[derive(Default)]
+pub(crate) struct Pushed {
+    pub(crate) categories: Vec<Category>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) warnings: Vec<(String, String)>,
+}
+
+impl Collected {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Pushed> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl CatalogSink for Collected {
+    fn categories(&mut self, batch: Vec<Category>) -> Result<(), ServiceError> {
+        self.lock().categories.extend(batch);
+        Ok(())
+    }
+
+    fn channels(&mut self, batch: Vec<Channel>) -> Result<(), ServiceError> {
+        self.lock().channels.extend(batch);
+        Ok(())
+    }
+
+    fn skipped(&mut self, _: &'static str, _: usize) {}
+
+    fn warn(&mut self, item: String, message: String) {
+        self.lock().warnings.push((item, message));
+    }
+}
+
+/// A line with so many channels.
+pub(crate) struct Lineup(pub(crate) u32);
+
+struct Channels {
+    next: u32,
+    last: u32,
+    format: String,
+}
+
+impl Cursor<LineupChannel> for Channels {
+    fn next(&mut self, max: usize) -> Vec<LineupChannel> {
+        let end = (self.next + max as u32 - 1).min(self.last);
+        let batch = (self.next..=end).map(|id| LineupChannel {
+            id,
+            number: id,
+            name: format!("Channel {id}"),
+            category: id % 100,
+            category_name: format!("Category {}", id % 100),
+            logo: format!("http://logos.example/channels/{id}.png"),
+            epg_id: format!("c{id}.example"),
+            catch_up_days: 0,
+            playback: format!("http://tv.example:8080/live/anna/PASSWORD/{id}.{}", self.format),
+            attrs: Vec::new(),
+        });
+        let batch = batch.collect();
+        self.next = end + 1;
+        batch
+    }
+}
+
+impl Cursor<Programme> for Channels {
+    fn next(&mut self, _: usize) -> Vec<Programme> {
+        Vec::new()
+    }
+}
+
+impl Line for Lineup {
+    fn info(&self) -> LineInfo {
+        LineInfo {
+            username: "anna".to_owned(),
+            expires: None,
+            max_connections: 1,
+            active_connections: 0,
+            created: 0,
+            attrs: Vec::new(),
+        }
+    }
+
+    fn categories(&self, _: &str) -> Vec<LineupCategory> {
+        Vec::new()
+    }
+
+    fn lineup(&self, filter: Filter) -> Box<dyn Cursor<LineupChannel>> {
+        Box::new(Channels { next: 1, last: self.0, format: filter.playback.unwrap_or_default() })
+    }
+
+    fn guide(&self, _: Option<u32>, _: u64, _: u64) -> Box<dyn Cursor<Programme>> {
+        Box::new(Channels { next: 1, last: 0, format: String::new() })
+    }
+
+    fn playback(&self, channel: u32, format: &str) -> Option<String> {
+        Some(format!("http://tv.example:8080/live/anna/PASSWORD/{channel}.{format}"))
+    }
+}
+
+/// A response; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Received(Arc<Mutex<(u16, Vec<u8>)>>);
+
+impl Received {
+    pub(crate) fn take(&self) -> (u16, String) {
+        let (status, body) = std::mem::take(&mut *self.0.lock().unwrap());
+        (status, String::from_utf8(body).unwrap())
+    }
+}
+
+impl ResponseSink for Received {
+    fn start(&mut self, status: u16, _: Pairs) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().0 = status;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: Bytes) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().1.extend(bytes);
+        Ok(())
+    }
+}
