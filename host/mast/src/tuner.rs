@@ -1,3 +1,154 @@
 //! Channels: tuned by the first viewer, fed by the copy path, released when idle.
+//!
+//! Each channel has one owner task ([`task`]); viewers hold a [`Feed`], a guard that keeps the channel wanted, and read what the
+//! task publishes. HTTP towards viewers is delivery's, who may watch is not asked here.
+//!
+//! Invariants: concurrent first viewers share one start; whoever waits is answered; reading a published window takes no lock
+//! and asks no task; a media sequence number is reserved durably before it is used; channels share nothing but the
+//! byte budget.
 
+mod backoff;
+mod budget;
+mod channel;
 pub mod config;
+mod fault;
+mod link;
+mod numbers;
+mod origin;
+mod published;
+mod sniff;
+mod state;
+mod task;
+#[cfg(test)]
+mod tests;
+mod trail;
+mod upstream;
+mod watchdog;
+
+pub use channel::{ChannelReport, Feed, Follower, Need, TuneError};
+pub use fault::{Failure, UpstreamFault};
+pub use published::{PlaylistBytes, Published};
+pub use state::State;
+pub use upstream::{CatalogUpstreams, UpstreamBytes, Upstreams};
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use mast_model::ChannelId;
+use mast_store::StateStore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use budget::Budget;
+use channel::Channel;
+use config::{HlsConfig, TunerConfig};
+use task::ChannelTask;
+
+/// Tunes channels. Cheap to clone.
+#[derive(Clone)]
+pub struct Tuner {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Channels that were ever wanted. Read without a lock; replaced as a whole when one is added.
+    channels: ArcSwap<HashMap<ChannelId, Arc<Channel>>>,
+    adding: Mutex<()>,
+    parts: Arc<Parts>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What every channel's task works with.
+pub(crate) struct Parts {
+    upstreams: Arc<dyn Upstreams>,
+    store: Arc<dyn StateStore>,
+    config: TunerConfig,
+    hls: HlsConfig,
+    budget: Budget,
+}
+
+impl Tuner {
+    /// A tuner with every channel idle.
+    pub fn new(upstreams: Arc<dyn Upstreams>, store: Arc<dyn StateStore>, config: TunerConfig, hls: HlsConfig) -> Self {
+        let budget = Budget::new(config.window_budget.as_usize());
+        let shared = Shared {
+            channels: ArcSwap::default(),
+            adding: Mutex::default(),
+            parts: Arc::new(Parts { upstreams, store, config, hls, budget }),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Wants a channel and waits until it gives what the viewer needs. The first viewer starts it, all share the start, and each is
+    /// answered within the start timeout.
+    pub async fn watch(&self, channel: ChannelId, need: Need) -> Result<Feed, TuneError> {
+        if self.shared.stop.is_cancelled() {
+            return Err(TuneError::Stopping);
+        }
+        let feed = Feed::new(self.channel(channel));
+        let after = self.shared.parts.config.start_timeout;
+        let mut status = feed.channel().status.subscribe();
+        let answered = status.wait_for(|status| status.answer(need, Instant::now()).is_some());
+        let Ok(answered) = tokio::time::timeout(after, answered).await.map(|status| status.map(|status| *status)) else {
+            let fault = feed.channel().status.borrow().trouble.map(|trouble| trouble.fault);
+            return Err(TuneError::Deadline { after, fault });
+        };
+        // The status was looked at a moment ago; a segment that went stale since then still plays.
+        let answer = answered.ok().and_then(|status| status.answer(need, Instant::now()));
+        match answer {
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) | None => Ok(feed),
+        }
+    }
+
+    /// A feed of a channel that plays already; never waits, never starts anything.
+    pub fn playing(&self, channel: ChannelId) -> Option<Feed> {
+        let channel = self.shared.channels.load().get(&channel).cloned()?;
+        let plays = matches!(channel.status.borrow().answer(Need::Playlist, Instant::now()), Some(Ok(())));
+        plays.then(|| Feed::new(channel))
+    }
+
+    /// Every channel that was ever wanted.
+    pub fn reports(&self) -> Vec<ChannelReport> {
+        let mut reports: Vec<_> = self.shared.channels.load().values().map(|channel| ChannelReport::of(channel)).collect();
+        reports.sort_unstable_by_key(|report| report.channel);
+        reports
+    }
+
+    /// Bytes of segments held for all channels.
+    pub fn window_bytes(&self) -> usize {
+        self.shared.parts.budget.used()
+    }
+
+    /// Ends every channel: closes upstreams, answers who waits. Waits for the tasks at most as long as the deadline; true when
+    /// all ended.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        tokio::time::timeout(deadline, self.shared.tasks.wait()).await.is_ok()
+    }
+
+    fn channel(&self, id: ChannelId) -> Arc<Channel> {
+        if let Some(channel) = self.shared.channels.load().get(&id) {
+            return Arc::clone(channel);
+        }
+        let _adding = self.shared.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.shared.channels.load_full();
+        if let Some(channel) = known.get(&id) {
+            return Arc::clone(channel);
+        }
+        let channel = Arc::new(Channel::new(id));
+        let mut channels = HashMap::clone(&known);
+        channels.insert(id, Arc::clone(&channel));
+        self.shared.channels.store(Arc::new(channels));
+        let task = ChannelTask::new(Arc::clone(&channel), Arc::clone(&self.shared.parts));
+        self.shared.tasks.spawn(task.run(self.shared.stop.child_token()));
+        channel
+    }
+}

@@ -1,0 +1,241 @@
+//! What viewers share with a channel's task: the order they give, the state they see, what is published.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use mast_model::ChannelId;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::fault::UpstreamFault;
+use super::published::Published;
+use super::state::State;
+use super::trail::{Look, Position, Trail};
+
+/// One channel, as long as the host runs. Small while idle.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) id: ChannelId,
+    /// The order: how many feeds there are.
+    pub(crate) feeds: watch::Sender<usize>,
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) published: ArcSwap<Published>,
+    pub(crate) trail: Trail,
+    pub(crate) counts: Counts,
+}
+
+/// Grows only; for metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) restarts: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) segments: AtomicU64,
+    pub(crate) continuity_errors: AtomicU64,
+}
+
+/// What a viewer who wants to watch has to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Status {
+    pub(crate) state: State,
+    /// The open upstream has given bytes to play.
+    pub(crate) bytes: bool,
+    /// The open upstream has given a segment.
+    pub(crate) segment: bool,
+    /// Until when the segments of an upstream that failed are worth starting with.
+    pub(crate) fresh_until: Option<Instant>,
+    /// Why the last upstream failed, until the next one plays.
+    pub(crate) trouble: Option<Trouble>,
+    pub(crate) closed: bool,
+}
+
+/// Why a channel does not play.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) fault: UpstreamFault,
+    pub(crate) retry_at: Instant,
+    /// Every upstream was tried: viewers who wait are told.
+    pub(crate) tell: bool,
+}
+
+/// What a viewer waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A media playlist with a segment.
+    Playlist,
+    /// The first bytes of continuous MPEG-TS.
+    Bytes,
+}
+
+/// Why a viewer gets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TuneError {
+    /// The upstream failed; it is tried again.
+    #[error("{fault}")]
+    Upstream {
+        /// What happened.
+        fault: UpstreamFault,
+        /// When it may be worth asking again.
+        retry_after: Duration,
+    },
+    /// Neither success nor failure in time.
+    #[error("the channel did not start within {after:?}")]
+    Deadline {
+        /// The deadline.
+        after: Duration,
+        /// What the last attempt failed at, where one did.
+        fault: Option<UpstreamFault>,
+    },
+    /// The host is shutting down.
+    #[error("the host is shutting down")]
+    Stopping,
+}
+
+impl Status {
+    pub(crate) fn idle() -> Self {
+        Self { state: State::Idle, bytes: false, segment: false, fresh_until: None, trouble: None, closed: false }
+    }
+
+    /// The answer to a viewer; none as long as it is worth waiting.
+    pub(crate) fn answer(&self, need: Need, now: Instant) -> Option<Result<(), TuneError>> {
+        if self.closed {
+            return Some(Err(TuneError::Stopping));
+        }
+        let flows = match need {
+            Need::Playlist => self.segment,
+            Need::Bytes => self.bytes || self.segment,
+        };
+        if flows || self.fresh_until.is_some_and(|until| now < until) {
+            return Some(Ok(()));
+        }
+        let trouble = self.trouble.filter(|trouble| self.state == State::Backoff && trouble.tell)?;
+        let retry_after = trouble.retry_at.saturating_duration_since(now);
+        Some(Err(TuneError::Upstream { fault: trouble.fault, retry_after }))
+    }
+}
+
+impl Channel {
+    pub(crate) fn new(id: ChannelId) -> Self {
+        Self {
+            id,
+            feeds: watch::Sender::new(0),
+            status: watch::Sender::new(Status::idle()),
+            published: ArcSwap::default(),
+            trail: Trail::default(),
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// A viewer's hold on a channel: as long as one exists the channel is wanted. The last one that goes starts the idle timer.
+#[derive(Debug)]
+pub struct Feed {
+    channel: Arc<Channel>,
+}
+
+impl Feed {
+    pub(crate) fn new(channel: Arc<Channel>) -> Self {
+        channel.feeds.send_modify(|count| *count += 1);
+        Self { channel }
+    }
+
+    /// The channel.
+    pub fn id(&self) -> ChannelId {
+        self.channel.id
+    }
+
+    /// The window as it is now.
+    pub fn published(&self) -> Arc<Published> {
+        self.channel.published.load_full()
+    }
+
+    /// Reads the channel as continuous MPEG-TS, from the newest whole segment on.
+    pub fn follow(self) -> Follower {
+        let moves = self.channel.trail.moves();
+        let position = self.channel.trail.join();
+        Follower { feed: self, position, moves }
+    }
+
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+}
+
+impl Clone for Feed {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.channel))
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.channel.feeds.send_modify(|count| *count -= 1);
+    }
+}
+
+/// A viewer of continuous MPEG-TS.
+#[derive(Debug)]
+pub struct Follower {
+    feed: Feed,
+    position: Position,
+    moves: watch::Receiver<u64>,
+}
+
+impl Follower {
+    /// The next bytes, as soon as there are any; none when the host shuts down. Safe to cancel.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            // Before the look, so that nothing that comes after it is missed.
+            self.moves.mark_unchanged();
+            match self.feed.channel.trail.read_at(&mut self.position) {
+                Look::Piece(bytes) => return Some(bytes),
+                Look::Closed => return None,
+                Look::Wait => self.moves.changed().await.ok()?,
+            }
+        }
+    }
+}
+
+/// One channel, for metrics and the operator.
+#[derive(Debug, Clone, Copy)]
+pub struct ChannelReport {
+    /// The channel.
+    pub channel: ChannelId,
+    /// What it is doing.
+    pub state: State,
+    /// Feeds on it.
+    pub viewers: usize,
+    /// Times an upstream failed.
+    pub restarts: u64,
+    /// Bytes from upstreams.
+    pub bytes_in: u64,
+    /// Segments cut.
+    pub segments: u64,
+    /// Packets whose continuity counter did not follow.
+    pub continuity_errors: u64,
+    /// Times a slow viewer of continuous MPEG-TS lost its place.
+    pub skips: u64,
+    /// Why it does not play.
+    pub fault: Option<UpstreamFault>,
+}
+
+impl ChannelReport {
+    pub(crate) fn of(channel: &Channel) -> Self {
+        let status = *channel.status.borrow();
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Self {
+            channel: channel.id,
+            state: status.state,
+            viewers: *channel.feeds.borrow(),
+            restarts: load(&channel.counts.restarts),
+            bytes_in: load(&channel.counts.bytes_in),
+            segments: load(&channel.counts.segments),
+            continuity_errors: load(&channel.counts.continuity_errors),
+            skips: channel.trail.skips(),
+            fault: status.trouble.map(|trouble| trouble.fault),
+        }
+    }
+}

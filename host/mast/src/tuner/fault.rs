@@ -1,0 +1,140 @@
+//! What an upstream, or the host on its behalf, failed at. The fault is what viewers and metrics may see: no host name, no
+//! URL. What only the log may say stands beside it in [`Failure`].
+
+use std::fmt;
+
+use crate::outbound::OutboundError;
+
+/// Why a channel has no segments. Display is a sentence about the upstream that names no address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpstreamFault {
+    /// The channel left the catalogue, or lists no upstream.
+    #[error("the channel has no upstream")]
+    NoUpstream,
+    /// The source's instance is gone or disabled.
+    #[error("the channel's source is not loaded")]
+    SourceGone,
+    /// The source could not make a URL.
+    #[error("the channel's source could not tell the upstream")]
+    Unresolved,
+    /// A kind that needs FFmpeg or a later version.
+    #[error("upstreams of this kind are not supported yet")]
+    UnsupportedKind,
+    /// An HLS playlist.
+    #[error("HLS upstreams are not supported yet")]
+    Hls,
+    /// The destination rules say no.
+    #[error("the upstream is not among the destinations that its source is granted")]
+    NotGranted,
+    /// Not a URL, or a header field that cannot be sent.
+    #[error("the upstream's address cannot be used")]
+    InvalidAddress,
+    /// The name does not resolve.
+    #[error("the upstream's name does not resolve")]
+    Dns,
+    /// No connection.
+    #[error("the upstream refuses connections or cannot be reached")]
+    Connect,
+    /// No response head in time.
+    #[error("the upstream did not answer in time")]
+    NoAnswer,
+    /// Redirects without end.
+    #[error("the upstream redirects without end or nowhere")]
+    Redirects,
+    /// A status other than 200.
+    #[error("the upstream answered with status {0}")]
+    Status(u16),
+    /// A page for people.
+    #[error("the upstream answered with an HTML page (a login page?) instead of MPEG-TS")]
+    Html,
+    /// Nothing at all.
+    #[error("the upstream answered with zero bytes")]
+    Empty,
+    /// Bytes without structure.
+    #[error("the upstream sends bytes that are not MPEG-TS")]
+    Garbage,
+    /// A proper end of a live channel.
+    #[error("the upstream ended")]
+    Ended,
+    /// An improper end.
+    #[error("the connection to the upstream broke")]
+    Broken,
+    /// The watchdog for bytes.
+    #[error("the upstream stopped sending")]
+    NoBytes,
+    /// The watchdog for presentation times.
+    #[error("the upstream sends no picture or sound")]
+    NoAccessUnits,
+    /// The watchdog for segments.
+    #[error("the upstream sends nothing that a segment could start at")]
+    NoSegments,
+    /// The host could not reserve sequence numbers.
+    #[error("the host could not reserve sequence numbers")]
+    Store,
+}
+
+impl UpstreamFault {
+    /// A short name for metrics and machine readers.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NoUpstream => "no-upstream",
+            Self::SourceGone => "source-gone",
+            Self::Unresolved => "unresolved",
+            Self::UnsupportedKind => "unsupported",
+            Self::Hls => "hls",
+            Self::NotGranted => "not-granted",
+            Self::InvalidAddress => "invalid-address",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::NoAnswer => "no-answer",
+            Self::Redirects => "redirects",
+            Self::Status(_) => "status",
+            Self::Html => "html",
+            Self::Empty => "empty",
+            Self::Garbage => "garbage",
+            Self::Ended => "ended",
+            Self::Broken => "broken",
+            Self::NoBytes => "no-bytes",
+            Self::NoAccessUnits => "no-access-units",
+            Self::NoSegments => "no-segments",
+            Self::Store => "store",
+        }
+    }
+}
+
+/// A fault, with what the operator's log may know besides. Never a credential, path or query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What everybody may know.
+    pub fault: UpstreamFault,
+    /// For the log; may be empty.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail.is_empty() { self.fault.fmt(f) } else { write!(f, "{}: {}", self.fault, self.detail) }
+    }
+}
+
+impl From<UpstreamFault> for Failure {
+    fn from(fault: UpstreamFault) -> Self {
+        Self { fault, detail: String::new() }
+    }
+}
+
+impl From<OutboundError> for Failure {
+    fn from(error: OutboundError) -> Self {
+        let fault = match &error {
+            OutboundError::Refused(_) => UpstreamFault::NotGranted,
+            OutboundError::InvalidUrl | OutboundError::InvalidRequest(_) => UpstreamFault::InvalidAddress,
+            OutboundError::Dns { .. } => UpstreamFault::Dns,
+            OutboundError::Timeout { .. } => UpstreamFault::NoAnswer,
+            OutboundError::Redirects { .. } => UpstreamFault::Redirects,
+            OutboundError::Broken { .. } => UpstreamFault::Broken,
+            OutboundError::Connect { .. } | OutboundError::Setup(_) => UpstreamFault::Connect,
+        };
+        Self { fault, detail: error.to_string() }
+    }
+}

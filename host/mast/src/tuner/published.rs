@@ -1,0 +1,88 @@
+//! What viewers see of a channel: immutable, replaced as a whole after each segment.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use mast_media::{Codecs, Segment, Window};
+
+/// One version of a channel's window.
+#[derive(Debug, Default)]
+pub struct Published {
+    /// The media playlist, while there is a segment.
+    pub playlist: Option<PlaylistBytes>,
+    /// EXT-X-TARGETDURATION, seconds; 0 without a playlist.
+    pub target_duration: u32,
+    /// What is in the channel.
+    pub codecs: Codecs,
+    /// Peak of the listed segments, bits per second.
+    pub bandwidth: u64,
+    /// Mean of the listed segments, bits per second.
+    pub average_bandwidth: u64,
+    /// Every listed segment starts at a random access point.
+    pub independent: bool,
+    segments: Vec<Arc<Segment>>,
+}
+
+/// A media playlist, rendered and compressed once for all viewers.
+#[derive(Debug)]
+pub struct PlaylistBytes {
+    /// As text.
+    pub plain: Bytes,
+    /// In gzip.
+    pub gzip: Bytes,
+}
+
+impl Published {
+    /// The window as it is now.
+    pub(crate) fn of(window: &Window, codecs: &Codecs) -> Self {
+        let playlist = window.playlist();
+        let (bandwidth, average_bandwidth) = bandwidth(window.listed());
+        Self {
+            target_duration: playlist.target_duration,
+            independent: playlist.independent_segments,
+            codecs: codecs.clone(),
+            bandwidth,
+            average_bandwidth,
+            segments: window.downloadable().to_vec(),
+            playlist: window.playable().then(|| PlaylistBytes::of(playlist.to_string())),
+        }
+    }
+
+    /// A segment by its media sequence number, listed or lately listed.
+    pub fn segment(&self, sequence: u64) -> Option<&Arc<Segment>> {
+        // Numbers in a window have no gaps.
+        let first = self.segments.first()?.sequence;
+        let at = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        self.segments.get(at).filter(|segment| segment.sequence == sequence)
+    }
+
+    /// The downloadable segments, oldest first.
+    pub fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+}
+
+impl PlaylistBytes {
+    fn of(text: String) -> Self {
+        let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 3), Compression::default());
+        let gzip = match encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()) {
+            Ok(gzip) => gzip,
+            Err(_) => unreachable!("writing to a Vec does not fail"),
+        };
+        Self { plain: text.into(), gzip: gzip.into() }
+    }
+}
+
+fn bandwidth(segments: &[Arc<Segment>]) -> (u64, u64) {
+    let rate = |bytes: usize, millis: u128| {
+        let bits = u128::try_from(bytes).unwrap_or(u128::MAX).saturating_mul(8_000);
+        u64::try_from(bits / millis.max(1)).unwrap_or(u64::MAX)
+    };
+    let peak = segments.iter().map(|segment| rate(segment.payload.len(), segment.duration.as_millis())).max();
+    let bytes = segments.iter().map(|segment| segment.payload.len()).sum();
+    let millis = segments.iter().map(|segment| segment.duration.as_millis()).sum();
+    (peak.unwrap_or(0), rate(bytes, millis))
+}
