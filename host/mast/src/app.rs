@@ -1,8 +1,153 @@
 //! The build order and the shutdown order of all rooms. No logic of its own.
 
-use crate::config::Config;
+mod readings;
 
-/// Runs the host until it is told to stop.
-pub async fn serve(_config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("the rooms are not built together yet")
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use mast_store::{PluginKv, StateStore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accounts::Accounts;
+use crate::admin::{AdminDeps, ControlSocket};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::delivery::{Connections, Delivery, Deps};
+use crate::extensions::{Extensions, Rooms};
+use crate::metrics::Metrics;
+use crate::outbound::Outbound;
+use crate::tuner::{CatalogUpstreams, Tuner};
+
+/// How long rooms may take to let go of what they hold, each.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the host until SIGTERM or SIGINT.
+pub async fn serve(config: Config) -> anyhow::Result<()> {
+    let app = App::start(config).await?;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    let reason = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!(reason, "stopping");
+    app.shutdown().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A running host.
+pub struct App {
+    delivery: Delivery,
+    tuner: Tuner,
+    /// Refreshes, the plugin folder's watch, the control socket.
+    tasks: TaskTracker,
+    /// Ends delivery first, then everything else.
+    stop_delivery: CancellationToken,
+    stop: CancellationToken,
+}
+
+impl App {
+    /// Builds the rooms, from the store up, and answers viewers at the end.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let (tasks, stop, stop_delivery) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let data_dir = config.data_dir.clone();
+        std::fs::create_dir_all(&data_dir)
+            .with_context(|| format!("the data folder {} cannot be made; see [data] dir", data_dir.display()))?;
+        let socket = ControlSocket::bind(&data_dir).await?;
+        let opened = Opened::open(&config).await?;
+        let outbound = Outbound::new()?;
+        let connections = Connections::default();
+        let rooms = Rooms {
+            outbound: outbound.clone(),
+            kv: opened.kv,
+            accounts: opened.accounts.clone(),
+            catalog: opened.catalog.clone(),
+            active_connections: connections.counter(),
+            base_url: config.http.public_url.clone().unwrap_or_else(|| format!("http://{}", config.http.listen)),
+        };
+        let extensions = Extensions::start(config.plugins.clone(), &data_dir, rooms, &tasks, stop.clone()).await?;
+        opened.catalog.run(extensions.sources(), &tasks, stop.clone());
+        let upstreams = CatalogUpstreams {
+            catalog: opened.catalog.clone(),
+            extensions: extensions.clone(),
+            outbound,
+            connect_timeout: config.tuner.connect_timeout,
+        };
+        let tuner = Tuner::new(Arc::new(upstreams), opened.store, config.tuner.clone(), config.hls.clone());
+        let deps = Deps {
+            accounts: opened.accounts.clone(),
+            catalog: opened.catalog.clone(),
+            extensions: extensions.clone(),
+            tuner: tuner.clone(),
+            metrics: Metrics::default(),
+            connections,
+            session_key: opened.session_key,
+        };
+        readings::register(&deps);
+        let parts = readings::status(&deps);
+        let delivery = Delivery::start(config.http.clone(), config.limits.clone(), deps, stop_delivery.clone())
+            .await
+            .with_context(|| format!("{} cannot be listened on; see [http] listen", config.http.listen))?;
+        let address = delivery.address();
+        let admin = AdminDeps {
+            accounts: opened.accounts,
+            bouquets: config.bouquets.iter().map(|bouquet| bouquet.name.clone()).collect(),
+            status: parts.into_iter().chain([readings::http(address)]).collect(),
+        };
+        let stop_admin = stop.clone();
+        tasks.spawn(async move {
+            if let Err(error) = crate::admin::serve(socket, admin, stop_admin).await {
+                tracing::error!(%error, "the control socket ended");
+            }
+        });
+        tasks.close();
+        tracing::info!("listening on http://{address}");
+        Ok(Self { delivery, tuner, tasks, stop_delivery, stop })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.delivery.address()
+    }
+
+    /// Answers what is under way, then ends every room; within a few seconds.
+    pub async fn shutdown(self) {
+        self.stop_delivery.cancel();
+        self.delivery.stopped().await;
+        if !self.tuner.shutdown(GRACE).await {
+            tracing::warn!("channels did not end in time");
+        }
+        self.stop.cancel();
+        if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.tasks.len(), "tasks did not end in time");
+        }
+    }
+}
+
+/// What is read from disk before anything runs.
+struct Opened {
+    store: Arc<dyn StateStore>,
+    kv: Arc<dyn PluginKv>,
+    accounts: Accounts,
+    catalog: Catalog,
+    session_key: [u8; 32],
+}
+
+impl Opened {
+    async fn open(config: &Config) -> anyhow::Result<Self> {
+        let (data_dir, limits, bouquets) = (config.data_dir.clone(), config.limits.clone(), config.bouquets.clone());
+        let open = move || -> anyhow::Result<Self> {
+            let store: Arc<dyn StateStore> = mast_store::open_state(&data_dir)?.into();
+            let kv: Arc<dyn PluginKv> = mast_store::open_plugin_kv(&data_dir)?.into();
+            let accounts = Accounts::open(Arc::clone(&store), &limits)?;
+            let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
+            let session_key = store.installation_key("session-key")?;
+            Ok(Self { store, kv, accounts, catalog, session_key })
+        };
+        tokio::task::spawn_blocking(open).await?
+    }
 }

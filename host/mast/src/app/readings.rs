@@ -1,0 +1,149 @@
+//! What the rooms say of themselves: as metrics, and in the status of the admin API. Nothing here names an upstream or a line.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use crate::admin::StatusPart;
+use crate::delivery::Deps;
+use crate::extensions::InstanceState;
+use crate::metrics::{head, sample};
+use crate::tuner::ChannelReport;
+
+/// Adds the rooms' values to the metrics.
+pub(super) fn register(deps: &Deps) {
+    let (tuner, connections, catalog, extensions) =
+        (deps.tuner.clone(), deps.connections.clone(), deps.catalog.clone(), deps.extensions.clone());
+    deps.metrics.register(Box::new(move |text| channels(text, &tuner.reports())));
+    let tuner = deps.tuner.clone();
+    deps.metrics.register(Box::new(move |text| {
+        head(text, "mast_window_bytes", "gauge", "Bytes of segments held for all channels.");
+        sample(text, "mast_window_bytes", "", tuner.window_bytes() as u64);
+    }));
+    deps.metrics.register(Box::new(move |text| {
+        let (hls, continuous) = connections.sessions();
+        head(text, "mast_sessions", "gauge", "Viewer sessions.");
+        sample(text, "mast_sessions", "kind=\"hls\"", hls as u64);
+        sample(text, "mast_sessions", "kind=\"continuous\"", continuous as u64);
+    }));
+    deps.metrics.register(Box::new(move |text| {
+        head(text, "mast_source_channels", "gauge", "Channels in a source's last good lineup.");
+        let statuses = catalog.statuses();
+        for status in &statuses {
+            sample(text, "mast_source_channels", &format!("source=\"{}\"", status.source), status.channels as u64);
+        }
+        head(text, "mast_source_failing", "gauge", "1 where a source's last refresh failed.");
+        for status in &statuses {
+            sample(
+                text,
+                "mast_source_failing",
+                &format!("source=\"{}\"", status.source),
+                u64::from(status.error.is_some()),
+            );
+        }
+    }));
+    deps.metrics.register(Box::new(move |text| {
+        head(text, "mast_plugin_instances", "gauge", "Plugin instance files by state.");
+        let statuses = extensions.statuses();
+        let count =
+            |wanted: fn(&InstanceState) -> bool| statuses.iter().filter(|status| wanted(&status.state)).count() as u64;
+        sample(
+            text,
+            "mast_plugin_instances",
+            "state=\"loaded\"",
+            count(|state| matches!(state, InstanceState::Loaded)),
+        );
+        sample(
+            text,
+            "mast_plugin_instances",
+            "state=\"failed\"",
+            count(|state| matches!(state, InstanceState::Failed(_))),
+        );
+        sample(
+            text,
+            "mast_plugin_instances",
+            "state=\"disabled\"",
+            count(|state| matches!(state, InstanceState::Disabled)),
+        );
+    }));
+    deps.metrics.register(Box::new(process));
+}
+
+fn channels(text: &mut String, reports: &[ChannelReport]) {
+    type Value = fn(&ChannelReport) -> u64;
+    let metrics: [(&str, &str, &str, Value); 6] = [
+        ("mast_channel_viewers", "gauge", "Viewers holding a channel.", |report| report.viewers as u64),
+        ("mast_channel_restarts_total", "counter", "Times a channel's upstream failed.", |report| report.restarts),
+        ("mast_channel_bytes_total", "counter", "Bytes from a channel's upstreams.", |report| report.bytes_in),
+        ("mast_channel_segments_total", "counter", "Segments cut.", |report| report.segments),
+        ("mast_channel_continuity_errors_total", "counter", "Packets that were lost on the way.", |report| {
+            report.continuity_errors
+        }),
+        ("mast_channel_skips_total", "counter", "Times a slow viewer lost its place.", |report| report.skips),
+    ];
+    for (name, kind, help, value) in metrics {
+        head(text, name, kind, help);
+        for report in reports {
+            sample(text, name, &format!("channel=\"{}\"", report.channel), value(report));
+        }
+    }
+    head(text, "mast_channel_state", "gauge", "1 for the state a channel is in.");
+    for report in reports {
+        let labels = format!("channel=\"{}\",state=\"{}\"", report.channel, report.state.name());
+        sample(text, "mast_channel_state", &labels, 1);
+    }
+}
+
+/// Memory and descriptors of the process, under the names that Prometheus expects.
+fn process(text: &mut String) {
+    // Linux only; elsewhere the files are missing and so are the lines.
+    let resident = std::fs::read_to_string("/proc/self/statm").ok().and_then(|statm| {
+        let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+        Some(pages * 4096)
+    });
+    if let Some(bytes) = resident {
+        let _ = writeln!(text, "# TYPE process_resident_memory_bytes gauge\nprocess_resident_memory_bytes {bytes}");
+    }
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        let _ = writeln!(text, "# TYPE process_open_fds gauge\nprocess_open_fds {}", open.count());
+    }
+}
+
+/// The rooms' parts of `/api/v1/status`.
+pub(super) fn status(deps: &Deps) -> Vec<StatusPart> {
+    let (tuner, catalog, extensions, connections) =
+        (deps.tuner.clone(), deps.catalog.clone(), deps.extensions.clone(), deps.connections.clone());
+    vec![
+        part("sources", move || json!(catalog.statuses())),
+        part("instances", move || json!(extensions.statuses())),
+        part("channels", move || tuner.reports().iter().map(channel).collect()),
+        part("sessions", move || {
+            let (hls, continuous) = connections.sessions();
+            json!({ "hls": hls, "continuous": continuous })
+        }),
+    ]
+}
+
+/// Where the HTTP side listens; `mast line` prints URLs with it.
+pub(super) fn http(address: SocketAddr) -> StatusPart {
+    part("http", move || json!({ "listening": address }))
+}
+
+fn part(name: &'static str, read: impl Fn() -> Value + Send + Sync + 'static) -> StatusPart {
+    StatusPart { name, read: Box::new(read) }
+}
+
+fn channel(report: &ChannelReport) -> Value {
+    json!({
+        "id": report.channel,
+        "state": report.state.name(),
+        "fault": report.fault.map(|fault| fault.to_string()),
+        "viewers": report.viewers,
+        "restarts": report.restarts,
+        "bytes": report.bytes_in,
+        "segments": report.segments,
+        "continuity_errors": report.continuity_errors,
+        "skips": report.skips,
+    })
+}

@@ -1,0 +1,138 @@
+//! The only place in delivery where an error becomes a status and a public sentence. A sentence names what the viewer can do; it
+//! never holds an upstream's address, a credential, or whether a username exists.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::response::IntoResponse;
+
+use crate::accounts::Refusal;
+use crate::tuner::TuneError;
+
+/// Carries the machine-readable code of an error.
+pub(super) const ERROR_CODE: HeaderName = HeaderName::from_static("mast-error");
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DeliveryError {
+    /// No usable line.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No such path.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// The channel does not exist, or the line may not know that it does.
+    #[error("this line has no such channel")]
+    NoSuchChannel,
+    /// The segment left the window, or never was in it.
+    #[error("this segment is not available any more")]
+    NoSuchSegment,
+    /// The session's signature is wrong or it is over.
+    #[error("this session is not valid, open the channel again")]
+    BadSession,
+    /// `max_connections`.
+    #[error("this line's connections are all in use (at most {0}), stop another device first")]
+    Connections(u32),
+    /// A policy said no.
+    #[error("{message}")]
+    Denied {
+        /// The policy's code.
+        code: String,
+        /// The policy's sentence.
+        message: String,
+    },
+    /// The channel does not play.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
+    /// A plugin failed to answer.
+    #[error("this answer could not be made right now")]
+    Output,
+    /// Too much at once.
+    #[error("the host is busy, try again")]
+    Busy,
+    /// The request's body.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
+    /// The request's body.
+    #[error("the request could not be read")]
+    BadRequest,
+    /// Not GET or HEAD.
+    #[error("only GET and HEAD are answered here")]
+    Method,
+}
+
+impl DeliveryError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Refused(Refusal::BadCredentials) => StatusCode::UNAUTHORIZED,
+            Self::Refused(Refusal::Throttled) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(Refusal::Busy) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::BadSession | Self::Connections(_) | Self::Denied { .. } => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NoSuchChannel | Self::NoSuchSegment => StatusCode::NOT_FOUND,
+            Self::Tune(TuneError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Tune(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Output => StatusCode::BAD_GATEWAY,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    fn code(&self) -> &str {
+        match self {
+            Self::Refused(Refusal::BadCredentials) => "credentials",
+            Self::Refused(Refusal::Expired) => "expired",
+            Self::Refused(Refusal::Disabled) => "disabled",
+            Self::Refused(Refusal::Throttled) => "throttled",
+            Self::NotFound => "not-found",
+            Self::NoSuchChannel => "channel",
+            Self::NoSuchSegment => "segment",
+            Self::BadSession => "session",
+            Self::Connections(_) => "connections",
+            Self::Denied { code, .. } => code,
+            Self::Tune(_) => "upstream",
+            Self::Output => "output",
+            Self::Refused(Refusal::Busy) | Self::Busy => "busy",
+            Self::BodyTooLarge | Self::BadRequest => "request",
+            Self::Method => "method",
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Tune(TuneError::Upstream { retry_after, .. }) => Some(*retry_after),
+            Self::Tune(_) => Some(Duration::from_secs(5)),
+            Self::Refused(Refusal::Throttled) => Some(Duration::from_secs(60)),
+            Self::Refused(Refusal::Busy) | Self::Busy => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for DeliveryError {
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(Body::from(format!("{self}\n")));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Ok(code) = HeaderValue::from_str(self.code()) {
+            headers.insert(ERROR_CODE, code);
+        }
+        if let Some(wait) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+        }
+        match self {
+            // RFC 9110 wants a challenge; a scheme that no browser knows keeps it from asking for a password.
+            Self::Refused(Refusal::BadCredentials) => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Mast realm=\"line\""));
+            }
+            Self::Method => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

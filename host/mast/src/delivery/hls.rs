@@ -1,0 +1,95 @@
+//! `/hls/{session}/{id}/...`: the media playlist and the segments of a session. The path of a segment is the hottest of the host.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State as AxumState};
+use axum::http::{HeaderValue, Response, header, request::Parts};
+use axum::response::IntoResponse;
+use mast_media::SegmentPayload;
+use mast_model::ChannelId;
+
+use super::error::DeliveryError;
+use super::lease::{Kind, Wanted};
+use super::token::Session;
+use super::viewer::Viewer;
+use super::{Shared, State, live, respond};
+use crate::tuner::{Feed, Need, Published};
+
+/// RFC 8216, section 4.
+pub(super) const PLAYLIST_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.apple.mpegurl");
+/// RFC 3555.
+pub(super) const MPEGTS_TYPE: HeaderValue = HeaderValue::from_static("video/mp2t");
+
+/// A sequence number never names other bytes, so whoever keeps a segment may keep it; the window is gone long before this.
+const SEGMENT_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=600, immutable");
+
+/// `index.m3u8` or `{sequence}.ts`.
+pub(super) async fn file(
+    AxumState(shared): State,
+    Path((token, channel, name)): Path<(String, String, String)>,
+    parts: Parts,
+) -> Result<Response<Body>, DeliveryError> {
+    let channel: ChannelId = channel.parse().map_err(|_| DeliveryError::NotFound)?;
+    let session = shared.signer.check(&token, live::now()).filter(|session| session.channel == channel);
+    let session = session.ok_or(DeliveryError::BadSession)?;
+    let lease = shared.leases.touch(channel, session.id);
+    let published = match lease.and_then(|lease| lease.look(Feed::published)) {
+        Some(published) => published,
+        None => readmit(&shared, &session, &Viewer::of(&parts, &shared.http, shared.listening)).await?,
+    };
+    match name.strip_suffix(".ts") {
+        Some(sequence) => segment(&published, sequence),
+        None if name == "index.m3u8" => playlist(&published, respond::accepts_gzip(&parts.headers)),
+        None => Err(DeliveryError::NotFound),
+    }
+}
+
+fn segment(published: &Published, sequence: &str) -> Result<Response<Body>, DeliveryError> {
+    let sequence = sequence.parse().map_err(|_| DeliveryError::NotFound)?;
+    let segment = published.segment(sequence).ok_or(DeliveryError::NoSuchSegment)?;
+    let SegmentPayload::MpegTs(bytes) = &segment.payload else { return Err(DeliveryError::NoSuchSegment) };
+    let mut response = Body::from(bytes.clone()).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, MPEGTS_TYPE);
+    response.headers_mut().insert(header::CACHE_CONTROL, SEGMENT_CACHE);
+    Ok(response)
+}
+
+fn playlist(published: &Published, gzip: bool) -> Result<Response<Body>, DeliveryError> {
+    let playlist = published.playlist.as_ref().ok_or(DeliveryError::NoSuchSegment)?;
+    let bytes = if gzip { &playlist.gzip } else { &playlist.plain };
+    let mut response = Body::from(bytes.clone()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, PLAYLIST_TYPE);
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    let max_age = (published.target_duration / 2).max(1);
+    if let Ok(value) = HeaderValue::from_str(&format!("private, max-age={max_age}")) {
+        headers.insert(header::CACHE_CONTROL, value);
+    }
+    Ok(response)
+}
+
+/// Brings back a session whose lease is gone (it was silent too long, or the host was restarted) under the checks of a new one, except that
+/// it never takes another's connection.
+async fn readmit(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Arc<Published>, DeliveryError> {
+    let now = jiff::Timestamp::now();
+    let line = shared.deps.accounts.find(session.line).filter(|line| line.usable(now));
+    let line = line.ok_or(DeliveryError::BadSession)?;
+    let limit = live::permit(shared, &line, session.channel, viewer)?;
+    let wanted = Wanted {
+        line: line.id,
+        channel: session.channel,
+        device: viewer.device(),
+        kind: Kind::Hls,
+        limit,
+        session: Some(session.id),
+    };
+    let guard = live::grant(shared, wanted)?;
+    let feed = shared.deps.tuner.watch(session.channel, Need::Playlist).await?;
+    let published = feed.published();
+    guard.keep().hold(feed, published.target_duration);
+    Ok(published)
+}

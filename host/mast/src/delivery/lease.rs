@@ -1,0 +1,246 @@
+//! Leases: connections of lines, counted so that none can leak. A lease owns its socket (continuous MPEG-TS: the guard is dropped with the
+//! response body) or expires (HLS: three target durations without a request). There is no counter: connections in use are the
+//! leases that live.
+//!
+//! Two indexes. By line, behind one lock, for granting and ending; by channel, each channel with its own lock, for finding
+//! a session on the segment path. The path of a segment takes the channel's read lock and stores an atomic, nothing else.
+//!
+//! What holds a channel on air (`T`, the tuner's feed) lives in the lease and goes with it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use mast_model::{ChannelId, LineId};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+#[cfg(test)]
+mod tests;
+
+/// An HLS lease lives at least this long without a request, however short the segments are.
+const SHORTEST: Duration = Duration::from_secs(10);
+
+/// Who asks: the line's device as far as the host can tell. Hash of address and user agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Device(pub(super) [u8; 16]);
+
+/// How a lease ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// With its last request, after a while.
+    Hls,
+    /// With its socket.
+    Continuous,
+}
+
+/// One connection of a line.
+pub(super) struct Lease<T> {
+    pub(super) id: u64,
+    pub(super) line: LineId,
+    pub(super) channel: ChannelId,
+    device: Device,
+    kind: Kind,
+    /// Milliseconds after `Leases::epoch`.
+    seen: AtomicU64,
+    /// Milliseconds without a request after which it is over.
+    patience: AtomicU64,
+    /// Cancelled when the lease ends for another reason than its own.
+    pub(super) ended: CancellationToken,
+    /// Set once the channel plays; a lease is granted before the channel is tuned, so that a line over its limit cannot tune.
+    feed: Mutex<Option<T>>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) line: LineId,
+    pub(super) channel: ChannelId,
+    pub(super) device: Device,
+    pub(super) kind: Kind,
+    /// Connections allowed, at least 1.
+    pub(super) limit: u32,
+    /// The session to bring back rather than a new one.
+    pub(super) session: Option<u64>,
+}
+
+/// All leases.
+pub(super) struct Leases<T> {
+    epoch: Instant,
+    lines: Mutex<HashMap<LineId, Vec<Arc<Lease<T>>>>>,
+    channels: ArcSwap<HashMap<ChannelId, Arc<OfChannel<T>>>>,
+}
+
+struct OfChannel<T> {
+    leases: RwLock<HashMap<u64, Arc<Lease<T>>>>,
+}
+
+impl<T> Lease<T> {
+    /// Keeps the channel on air from here on, and sets how long the lease lives without requests.
+    pub(super) fn hold(&self, feed: T, target_duration: u32) {
+        *self.feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed);
+        let patience = SHORTEST.max(Duration::from_secs(3 * u64::from(target_duration)));
+        self.patience.store(millis(patience), Ordering::Relaxed);
+    }
+
+    /// Looks at what keeps the channel on air; none before it plays.
+    pub(super) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
+    }
+}
+
+impl<T> Leases<T> {
+    pub(super) fn new() -> Self {
+        Self { epoch: Instant::now(), lines: Mutex::default(), channels: ArcSwap::default() }
+    }
+
+    fn now(&self) -> u64 {
+        millis(self.epoch.elapsed())
+    }
+
+    fn alive(&self, lease: &Lease<T>) -> bool {
+        let silent = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
+        !lease.ended.is_cancelled()
+            && (lease.kind == Kind::Continuous || silent <= lease.patience.load(Ordering::Relaxed))
+    }
+
+    /// Grants a connection, or none when the line has as many as it may.
+    ///
+    /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for another
+    /// channel while the line is at its limit gives up its oldest lease in the same step: that is zapping. A session that is to be
+    /// brought back never takes from another.
+    pub(super) fn grant(&self, wanted: Wanted, new_id: impl FnOnce() -> u64) -> Option<Arc<Lease<T>>> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let leases = lines.entry(wanted.line).or_default();
+        let (alive, over): (Vec<_>, Vec<_>) = leases.drain(..).partition(|lease| self.alive(lease));
+        *leases = alive;
+        over.iter().for_each(|lease| self.forget(lease));
+        let same = |lease: &&Arc<Lease<T>>| {
+            let reusable = lease.kind == Kind::Hls && wanted.kind == Kind::Hls && lease.channel == wanted.channel;
+            reusable && wanted.session.map_or(lease.device == wanted.device, |id| lease.id == id)
+        };
+        if let Some(lease) = leases.iter().find(same) {
+            lease.seen.store(self.now(), Ordering::Relaxed);
+            return Some(Arc::clone(lease));
+        }
+        if leases.len() >= wanted.limit as usize {
+            let own = leases.iter().position(|lease| lease.device == wanted.device);
+            let superseded = leases.remove(own.filter(|_| wanted.session.is_none())?);
+            self.forget(&superseded);
+            if leases.len() >= wanted.limit as usize {
+                return None;
+            }
+        }
+        let lease = Arc::new(Lease {
+            id: wanted.session.unwrap_or_else(new_id),
+            line: wanted.line,
+            channel: wanted.channel,
+            device: wanted.device,
+            kind: wanted.kind,
+            seen: AtomicU64::new(self.now()),
+            // Until the channel plays, the request that waits for it keeps the lease; `hold` sets the real value.
+            patience: AtomicU64::new(millis(Duration::from_secs(120))),
+            ended: CancellationToken::new(),
+            feed: Mutex::new(None),
+        });
+        leases.push(Arc::clone(&lease));
+        self.of_channel(wanted.channel)
+            .leases
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(lease.id, Arc::clone(&lease));
+        Some(lease)
+    }
+
+    /// The lease of a session, touched; none when it is over.
+    pub(super) fn touch(&self, channel: ChannelId, id: u64) -> Option<Arc<Lease<T>>> {
+        let channels = self.channels.load();
+        let lease =
+            channels.get(&channel)?.leases.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)?;
+        if !self.alive(&lease) {
+            return None;
+        }
+        lease.seen.store(self.now(), Ordering::Relaxed);
+        Some(lease)
+    }
+
+    /// Ends a lease.
+    pub(super) fn release(&self, lease: &Arc<Lease<T>>) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(leases) = lines.get_mut(&lease.line) {
+            leases.retain(|other| !Arc::ptr_eq(other, lease));
+            if leases.is_empty() {
+                lines.remove(&lease.line);
+            }
+        }
+        self.forget(lease);
+    }
+
+    /// Ends what expired by itself, and every lease that `keep` does not want.
+    pub(super) fn sweep(&self, keep: impl Fn(LineId, ChannelId) -> bool) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.retain(|line, leases| {
+            leases.retain(|lease| {
+                let stays = self.alive(lease) && keep(*line, lease.channel);
+                if !stays {
+                    self.forget(lease);
+                }
+                stays
+            });
+            !leases.is_empty()
+        });
+        let empty = |of: &Arc<OfChannel<T>>| of.leases.read().unwrap_or_else(PoisonError::into_inner).is_empty();
+        // Holding the line lock: nobody adds to a channel in between.
+        if self.channels.load().values().any(empty) {
+            self.channels.rcu(|old| {
+                old.iter().filter(|(_, of)| !empty(of)).map(|(id, of)| (*id, Arc::clone(of))).collect::<HashMap<_, _>>()
+            });
+        }
+    }
+
+    /// Connections of a line now.
+    pub(super) fn in_use(&self, line: LineId) -> u32 {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = lines.get(&line).map_or(0, |leases| leases.iter().filter(|lease| self.alive(lease)).count());
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// Leases by kind: HLS, continuous.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |kind| lines.values().flatten().filter(|lease| lease.kind == kind).count();
+        (of(Kind::Hls), of(Kind::Continuous))
+    }
+
+    /// Takes a lease out of the channel's index, tells its owner, lets go of the channel. The caller holds the line lock and has taken it out
+    /// of the line.
+    fn forget(&self, lease: &Arc<Lease<T>>) {
+        if let Some(of) = self.channels.load().get(&lease.channel) {
+            let mut leases = of.leases.write().unwrap_or_else(PoisonError::into_inner);
+            if leases.get(&lease.id).is_some_and(|other| Arc::ptr_eq(other, lease)) {
+                leases.remove(&lease.id);
+            }
+        }
+        lease.ended.cancel();
+        drop(lease.feed.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn of_channel(&self, channel: ChannelId) -> Arc<OfChannel<T>> {
+        if let Some(of) = self.channels.load().get(&channel) {
+            return Arc::clone(of);
+        }
+        let fresh = Arc::new(OfChannel { leases: RwLock::default() });
+        self.channels.rcu(|old| {
+            let mut new = HashMap::clone(old);
+            new.entry(channel).or_insert_with(|| Arc::clone(&fresh));
+            new
+        });
+        self.channels.load().get(&channel).map_or(fresh, Arc::clone)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

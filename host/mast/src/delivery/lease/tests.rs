@@ -1,0 +1,96 @@
+use super::*;
+
+const LINE: LineId = LineId(1);
+
+fn wanted(channel: u32, device: u8, kind: Kind, limit: u32) -> Wanted {
+    Wanted { line: LINE, channel: ChannelId(channel), device: Device([device; 16]), kind, limit, session: None }
+}
+
+struct Fixture {
+    leases: Leases<Arc<()>>,
+    next: AtomicU64,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self { leases: Leases::new(), next: AtomicU64::new(1) }
+    }
+
+    fn grant(&self, wanted: Wanted) -> Option<Arc<Lease<Arc<()>>>> {
+        self.leases.grant(wanted, || self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_limit_counts_what_lives() {
+    let fixture = Fixture::new();
+    let first = fixture.grant(wanted(1, 1, Kind::Continuous, 2)).expect("first");
+    let second = fixture.grant(wanted(1, 2, Kind::Hls, 2)).expect("second");
+    assert!(fixture.grant(wanted(1, 3, Kind::Hls, 2)).is_none(), "a third device");
+    assert_eq!(fixture.leases.in_use(LINE), 2);
+    fixture.leases.release(&first);
+    assert_eq!(fixture.leases.in_use(LINE), 1);
+    assert!(fixture.grant(wanted(1, 3, Kind::Hls, 2)).is_some());
+    assert!(!second.ended.is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_hls_lease_expires_and_lets_go_of_its_channel() {
+    let fixture = Fixture::new();
+    let lease = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
+    let feed = Arc::new(());
+    lease.hold(Arc::clone(&feed), 4);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert!(fixture.leases.touch(ChannelId(1), lease.id).is_some(), "12 s are allowed");
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert!(fixture.leases.touch(ChannelId(1), lease.id).is_some(), "touching counts from anew");
+    tokio::time::advance(Duration::from_secs(13)).await;
+    assert!(fixture.leases.touch(ChannelId(1), lease.id).is_none());
+    assert_eq!(fixture.leases.in_use(LINE), 0);
+    assert_eq!(Arc::strong_count(&feed), 2);
+    fixture.leases.sweep(|_, _| true);
+    assert_eq!(Arc::strong_count(&feed), 1);
+    assert!(fixture.leases.channels.load().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_device_and_channel_is_one_connection() {
+    let fixture = Fixture::new();
+    let first = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
+    let again = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("the same");
+    assert!(Arc::ptr_eq(&first, &again));
+    assert!(fixture.grant(wanted(1, 2, Kind::Hls, 1)).is_none(), "another device");
+}
+
+#[tokio::test(start_paused = true)]
+async fn zapping_replaces_the_devices_own_lease() {
+    let fixture = Fixture::new();
+    let old = fixture.grant(wanted(1, 1, Kind::Continuous, 1)).expect("granted");
+    let new = fixture.grant(wanted(2, 1, Kind::Continuous, 1)).expect("zapped");
+    assert!(old.ended.is_cancelled());
+    assert!(!new.ended.is_cancelled());
+    assert_eq!(fixture.leases.in_use(LINE), 1);
+    assert!(fixture.grant(wanted(2, 2, Kind::Continuous, 1)).is_none(), "nobody else's lease is taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_comes_back_only_into_free_room() {
+    let fixture = Fixture::new();
+    let old = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
+    fixture.leases.release(&old);
+    let back = Wanted { session: Some(old.id), ..wanted(1, 1, Kind::Hls, 1) };
+    assert_eq!(fixture.grant(back).expect("room").id, old.id);
+    fixture.grant(wanted(2, 1, Kind::Hls, 1)).expect("zapped");
+    assert!(fixture.grant(back).is_none(), "a session brought back takes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_ends_what_is_not_wanted() {
+    let fixture = Fixture::new();
+    let one = fixture.grant(wanted(1, 1, Kind::Continuous, 5)).expect("granted");
+    let two = fixture.grant(wanted(2, 2, Kind::Continuous, 5)).expect("granted");
+    fixture.leases.sweep(|_, channel| channel == ChannelId(2));
+    assert!(one.ended.is_cancelled());
+    assert!(!two.ended.is_cancelled());
+    assert_eq!(fixture.leases.count(), (0, 1));
+}

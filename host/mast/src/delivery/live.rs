@@ -1,0 +1,269 @@
+//! The URLs that players are given: `/live/...`. Everything is checked here, in this order: credentials, lineup, policies,
+//! connections; only then is the channel tuned, so that nobody without a right to it can start one.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State as AxumState};
+use axum::http::{HeaderValue, Method, Response, header, request::Parts};
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use mast_media::{MultivariantPlaylist, Variant};
+use mast_model::{ChannelId, Line};
+use mast_plugin::records::AuthRequest;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+use super::error::DeliveryError;
+use super::lease::{Kind, Lease, Leases, Wanted};
+use super::token::Session;
+use super::viewer::Viewer;
+use super::{Shared, State, hls};
+use crate::extensions::Verdict;
+use crate::metrics::{Metrics, RouteClass};
+use crate::tuner::{Feed, Follower, Need, Published};
+
+/// Sessions end after this long even if they are used; the player then opens the channel anew.
+const SESSION_SECONDS: u64 = 24 * 3600;
+
+/// What a player asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct File {
+    channel: ChannelId,
+    kind: Kind,
+}
+
+/// `7.m3u8`, `7.ts` or `7`, which is MPEG-TS.
+fn file(text: &str) -> Option<File> {
+    let (digits, kind) = match text.split_once('.') {
+        Some((digits, "m3u8")) => (digits, Kind::Hls),
+        Some((digits, "ts")) => (digits, Kind::Continuous),
+        Some(_) => return None,
+        None => (text, Kind::Continuous),
+    };
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let channel = plain.then(|| digits.parse().ok()).flatten()?;
+    Some(File { channel, kind })
+}
+
+#[derive(Deserialize)]
+pub(super) struct TokenQuery {
+    #[serde(default)]
+    token: String,
+}
+
+/// `/live/{username}/{password}/{id}[.m3u8|.ts]`
+pub(super) async fn by_credentials(
+    AxumState(shared): State,
+    Path((username, password, name)): Path<(String, String, String)>,
+    parts: Parts,
+) -> Result<Response<Body>, DeliveryError> {
+    let file = file(&name).ok_or(DeliveryError::NotFound)?;
+    let viewer = Viewer::of(&parts, &shared.http, shared.listening);
+    let line = shared.deps.accounts.by_credentials(&username, &password, viewer.address).await?;
+    open(&shared, &line, file, &viewer, &parts.method).await
+}
+
+/// `/live/stream_{id}[.m3u8|.ts]?token=T`
+pub(super) async fn by_token(
+    AxumState(shared): State,
+    Path(name): Path<String>,
+    Query(query): Query<TokenQuery>,
+    parts: Parts,
+) -> Result<Response<Body>, DeliveryError> {
+    let file = name.strip_prefix("stream_").and_then(file).ok_or(DeliveryError::NotFound)?;
+    let viewer = Viewer::of(&parts, &shared.http, shared.listening);
+    let line = shared.deps.accounts.by_token(&query.token, viewer.address)?;
+    open(&shared, &line, file, &viewer, &parts.method).await
+}
+
+async fn open(
+    shared: &Arc<Shared>,
+    line: &Arc<Line>,
+    file: File,
+    viewer: &Viewer,
+    method: &Method,
+) -> Result<Response<Body>, DeliveryError> {
+    let limit = permit(shared, line, file.channel, viewer)?;
+    if method == Method::HEAD {
+        // Asking whether it would play costs no connection and no upstream.
+        return Ok(empty(file.kind));
+    }
+    let wanted =
+        Wanted { line: line.id, channel: file.channel, device: viewer.device(), kind: file.kind, limit, session: None };
+    let guard = grant(shared, wanted)?;
+    match file.kind {
+        Kind::Continuous => {
+            let feed = shared.deps.tuner.watch(file.channel, Need::Bytes).await?;
+            Ok(continuous(shared, guard, feed))
+        }
+        Kind::Hls => {
+            let feed = shared.deps.tuner.watch(file.channel, Need::Playlist).await?;
+            let published = feed.published();
+            guard.lease.hold(feed, published.target_duration);
+            let ends = now() + SESSION_SECONDS;
+            let session = Session { id: guard.keep().id, line: line.id, channel: file.channel, ends };
+            Ok(multivariant(&shared.signer.sign(&session), file.channel, &published))
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    u64::try_from(Timestamp::now().as_second()).unwrap_or_default()
+}
+
+/// Whether the line may watch the channel now; with how many connections at most.
+pub(super) fn permit(shared: &Shared, line: &Line, channel: ChannelId, viewer: &Viewer) -> Result<u32, DeliveryError> {
+    if !shared.deps.catalog.sees(line, channel) {
+        return Err(DeliveryError::NoSuchChannel);
+    }
+    authorize(shared, line, channel, "play", viewer)
+        .map(|narrowed| narrowed.unwrap_or(u32::MAX).min(line.max_connections))
+}
+
+/// Asks the policies.
+pub(super) fn authorize(
+    shared: &Shared,
+    line: &Line,
+    channel: ChannelId,
+    action: &str,
+    viewer: &Viewer,
+) -> Result<Option<u32>, DeliveryError> {
+    let request = AuthRequest {
+        username: line.username.clone(),
+        bouquets: line.bouquets.clone(),
+        action: action.to_owned(),
+        channel: channel.0,
+        ip: viewer.address.to_string(),
+        user_agent: viewer.user_agent.clone(),
+        ..AuthRequest::default()
+    };
+    match shared.deps.extensions.authorize(&request) {
+        Verdict::Allow { expires: Some(expires), .. } if expires <= now() => Err(DeliveryError::Denied {
+            code: "expired".to_owned(),
+            message: "this line may not watch at this time".to_owned(),
+        }),
+        Verdict::Allow { max_connections, .. } => Ok(max_connections),
+        Verdict::Deny { instance, code, message } => {
+            tracing::info!(username = line.username, %instance, code, "denied by policy");
+            Err(DeliveryError::Denied { code, message })
+        }
+    }
+}
+
+/// Ends its lease unless it is kept.
+pub(super) struct LeaseGuard {
+    leases: Arc<Leases<Feed>>,
+    lease: Arc<Lease<Feed>>,
+    /// Whether it was there before; then a failure of this request must not end it.
+    kept: bool,
+}
+
+impl LeaseGuard {
+    /// Leaves it to expire by itself.
+    pub(super) fn keep(mut self) -> Arc<Lease<Feed>> {
+        self.kept = true;
+        Arc::clone(&self.lease)
+    }
+
+    pub(super) fn lease(&self) -> &Lease<Feed> {
+        &self.lease
+    }
+}
+
+impl Drop for LeaseGuard {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.leases.release(&self.lease);
+        }
+    }
+}
+
+/// A connection for the line.
+pub(super) fn grant(shared: &Shared, wanted: Wanted) -> Result<LeaseGuard, DeliveryError> {
+    let mut id = [0; 8];
+    getrandom::fill(&mut id).map_err(|_| DeliveryError::Busy)?;
+    let lease =
+        shared.leases.grant(wanted, || u64::from_be_bytes(id)).ok_or(DeliveryError::Connections(wanted.limit))?;
+    let kept = lease.look(|_| ()).is_some();
+    Ok(LeaseGuard { leases: Arc::clone(&shared.leases), lease, kept })
+}
+
+fn empty(kind: Kind) -> Response<Body> {
+    let mut response = Body::empty().into_response();
+    let kind = match kind {
+        Kind::Hls => hls::PLAYLIST_TYPE,
+        Kind::Continuous => hls::MPEGTS_TYPE,
+    };
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn multivariant(token: &str, channel: ChannelId, published: &Published) -> Response<Body> {
+    let playlist = MultivariantPlaylist {
+        independent_segments: published.independent,
+        variants: vec![Variant {
+            uri: format!("/hls/{token}/{channel}/index.m3u8"),
+            bandwidth: published.bandwidth,
+            average_bandwidth: Some(published.average_bandwidth),
+            codecs: published.codecs.clone(),
+        }],
+    };
+    let mut response = playlist.to_string().into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, hls::PLAYLIST_TYPE);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What a continuous response owns: dropped with its body, whatever ends the connection.
+struct Continuous {
+    follower: Follower,
+    guard: LeaseGuard,
+    shutdown: CancellationToken,
+    metrics: Metrics,
+}
+
+fn continuous(shared: &Shared, guard: LeaseGuard, feed: Feed) -> Response<Body> {
+    let (shutdown, metrics) = (shared.shutdown.clone(), shared.deps.metrics.clone());
+    let parts = Continuous { follower: feed.follow(), guard, shutdown, metrics };
+    let bytes = futures_util::stream::unfold(parts, |mut parts| async move {
+        let chunk = tokio::select! {
+            chunk = parts.follower.next() => chunk,
+            () = parts.guard.lease().ended.cancelled() => None,
+            () = parts.shutdown.cancelled() => None,
+        };
+        let chunk: Bytes = chunk?;
+        parts.metrics.bytes_sent(RouteClass::Continuous, chunk.len() as u64);
+        Some((Ok::<_, std::convert::Infallible>(chunk), parts))
+    });
+    let mut response = Body::from_stream(bytes).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, hls::MPEGTS_TYPE);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files() {
+        let hls = |id| Some(File { channel: ChannelId(id), kind: Kind::Hls });
+        let continuous = |id| Some(File { channel: ChannelId(id), kind: Kind::Continuous });
+        for (text, expected) in [
+            ("7.m3u8", hls(7)),
+            ("7.ts", continuous(7)),
+            ("7", continuous(7)),
+            ("7.mp4", None),
+            ("+7.ts", None),
+            ("", None),
+            (".ts", None),
+            ("7.ts.ts", None),
+            ("99999999999.ts", None),
+        ] {
+            assert_eq!(file(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Routes of output plugins: find the line as the route says, ask the policies, let the plugin write its answer into memory, keep it
+//! as long as nothing changes that it depends on.
+//!
+//! Answers are buffered, not passed on piece by piece: a plugin's deadline must not depend on how fast a viewer takes the
+//! bytes, and a plugin that fails halfway yields an error instead of half a playlist. The runtime bounds the size
+//! (`[limits] response`), the semaphore how many are made at once.
+
+mod cache;
+mod request;
+mod sink;
+
+pub(super) use cache::OutputCache;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State as AxumState};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use mast_model::{ChannelId, Line};
+use mast_plugin::services;
+
+use super::error::DeliveryError;
+use super::viewer::Viewer;
+use super::{Shared, State, live};
+use crate::accounts::Refusal;
+use crate::extensions::{LineView, PlaybackUrls, RouteMatch};
+use cache::{Answer, Key};
+use request::Fields;
+
+/// Anything that is no route of the host's own.
+pub(super) async fn route(AxumState(shared): State, request: Request) -> Result<Response<Body>, DeliveryError> {
+    let (parts, body) = request.into_parts();
+    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+    let found = shared.deps.extensions.route(method.as_str(), parts.uri.path()).ok_or(DeliveryError::NotFound)?;
+    let viewer = Viewer::of(&parts, &shared.http, shared.listening);
+    let fields = Fields::read(&parts, body).await?;
+    let line = match find_line(&shared, &found, &fields, &viewer).await {
+        Ok(line) => line,
+        Err(_) if found.route.refused == "plugin" => None,
+        Err(error) => return Err(error),
+    };
+    let key = Key::of(&shared, &found, &parts, &fields, &viewer, line.as_ref());
+    let tag = key.as_ref().map(Key::tag);
+    if let Some(tag) = tag.as_ref().filter(|tag| matches(&parts.headers, tag)) {
+        return Ok(not_modified(tag));
+    }
+    let answer = match key.as_ref().and_then(|key| shared.outputs.find(key)) {
+        Some(answer) => answer,
+        None => make(&shared, found, request::record(&parts, fields, &viewer), line, key).await?,
+    };
+    Ok(respond(&answer, tag))
+}
+
+/// The line that a route's code finds; none for public routes.
+async fn find_line(
+    shared: &Shared,
+    found: &RouteMatch,
+    fields: &Fields,
+    viewer: &Viewer,
+) -> Result<Option<(Arc<Line>, PlaybackUrls)>, DeliveryError> {
+    let param = |name: &str| request::find(&found.params, name);
+    let (username, password, token) = match found.route.line.as_str() {
+        "query-credentials" => (fields.find("username"), fields.find("password"), None),
+        "path-credentials" => (param("username"), param("password"), None),
+        "query-token" => (None, None, fields.find("token")),
+        "path-token" => (None, None, param("token")),
+        // Only `public` is left: routes with an unknown code are refused when they are claimed.
+        _ => return Ok(None),
+    };
+    let (line, urls) = match (username, password, token) {
+        (Some(username), Some(password), _) => {
+            let line = shared.deps.accounts.by_credentials(username, password, viewer.address).await?;
+            (line, PlaybackUrls::with_credentials(&viewer.base_url, username, password))
+        }
+        (_, _, Some(token)) => {
+            let line = shared.deps.accounts.by_token(token, viewer.address)?;
+            let urls = PlaybackUrls::with_token(&viewer.base_url, &line.token);
+            (line, urls)
+        }
+        _ => return Err(Refusal::BadCredentials.into()),
+    };
+    live::authorize(shared, &line, ChannelId(0), "playlist", viewer)?;
+    Ok(Some((line, urls)))
+}
+
+/// Calls the plugin on a thread that may block.
+async fn make(
+    shared: &Arc<Shared>,
+    found: RouteMatch,
+    mut request: mast_plugin::records::Request,
+    line: Option<(Arc<Line>, PlaybackUrls)>,
+    key: Option<Key>,
+) -> Result<Arc<Answer>, DeliveryError> {
+    request.route.clone_from(&found.route.id);
+    request.params.clone_from(&found.params);
+    let view = line.map(|(line, urls)| {
+        let lineup = shared.deps.catalog.lineup(&line);
+        let in_use = shared.leases.in_use(line.id);
+        Arc::new(LineView::new(line, lineup, urls, in_use)) as Arc<dyn services::Line>
+    });
+    let slot = shared.outputs.slot().await.ok_or(DeliveryError::Busy)?;
+    let (writer, reader) = sink::pair();
+    let called = tokio::task::spawn_blocking(move || {
+        let _slot = slot;
+        found.output.handle(request, view, Box::new(writer))
+    });
+    match called.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "an output did not answer");
+            return Err(DeliveryError::Output);
+        }
+        Err(error) => {
+            tracing::error!(%error, "a call of an output panicked in the host");
+            return Err(DeliveryError::Output);
+        }
+    }
+    let Some(answer) = reader.finish() else {
+        tracing::warn!(instance = %found.instance, route = found.route.id, "an output answered without starting a response");
+        return Err(DeliveryError::Output);
+    };
+    let answer = Arc::new(answer);
+    if let Some(key) = key.filter(|_| answer.status == StatusCode::OK) {
+        shared.outputs.keep(key, &answer);
+    }
+    Ok(answer)
+}
+
+fn matches(headers: &HeaderMap, tag: &str) -> bool {
+    let fields = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    fields
+        .flat_map(|value| value.split(','))
+        .map(|one| one.trim().trim_start_matches("W/"))
+        .any(|one| one == tag || one == "*")
+}
+
+fn tagged(headers: &mut HeaderMap, tag: &str) {
+    if let Ok(value) = HeaderValue::from_str(tag) {
+        headers.insert(header::ETAG, value);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+}
+
+fn not_modified(tag: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    tagged(response.headers_mut(), tag);
+    response
+}
+
+fn respond(answer: &Answer, tag: Option<String>) -> Response<Body> {
+    let mut response = Response::new(answer.body());
+    *response.status_mut() = answer.status;
+    for (name, value) in &answer.headers {
+        response.headers_mut().append(name, value.clone());
+    }
+    match tag.filter(|_| answer.status == StatusCode::OK) {
+        Some(tag) => tagged(response.headers_mut(), &tag),
+        None => {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+    }
+    response
+}
+
+/// Header fields that the host sets itself (`mast:output/response`).
+fn is_hosts(name: &HeaderName) -> bool {
+    const HOSTS: [HeaderName; 9] = [
+        header::CONTENT_LENGTH,
+        header::DATE,
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        header::CACHE_CONTROL,
+        header::ETAG,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+    ];
+    HOSTS.contains(name)
+}
