@@ -139,9 +139,17 @@ impl Accounts {
         if let Some(line) = line.as_ref().filter(|line| inner.verified.holds(&fingerprint, line)) {
             return usable(line.clone());
         }
+        let turn = inner.hashing.turn().await?;
+        // Others of this client may have failed meanwhile: many attempts at once are no way round the limit.
+        if inner.throttle.blocks(client) {
+            return Err(Refusal::Throttled);
+        }
         let hash = line.as_ref().map(|line| line.password_hash.clone());
-        let right = inner.hashing.verify(password, hash).await?;
-        match line.filter(|_| right) {
+        // Held to the end, so that the next in turn sees this failure.
+        let (_turn, right) = inner.hashing.verify(turn, password, hash.clone()).await?;
+        // As the line is now: it may have changed while it was verified.
+        let now = line.filter(|_| right).and_then(|line| self.find(line.id));
+        match now.filter(|line| Some(&line.password_hash) == hash.as_ref()) {
             Some(line) => {
                 inner.verified.remember(fingerprint, &line);
                 usable(line)
@@ -188,6 +196,11 @@ impl Accounts {
     /// Every line, in the order in which they were added.
     pub fn list(&self) -> Vec<Arc<Line>> {
         self.inner.table().all()
+    }
+
+    /// How many lines there are.
+    pub fn count(&self) -> usize {
+        self.inner.table().count()
     }
 
     /// Adds a line.

@@ -1,3 +1,4 @@
+mod kv_model;
 mod model;
 
 use std::path::Path;

@@ -9,14 +9,14 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use mast_model::Secret;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{AccountsError, Refusal};
 
 /// Of no password: what an unknown username is verified against. Same parameters as [`hash`] makes.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Verifications that run and wait; more are turned away.
+/// Verifications that wait; more are turned away.
 const MOST_WAITING: usize = 512;
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,6 +53,9 @@ pub(super) struct Hashing {
     count: AtomicU64,
 }
 
+/// Leave to hash one password.
+pub(super) struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
 impl Default for Hashing {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -61,19 +64,28 @@ impl Default for Hashing {
 }
 
 impl Hashing {
-    /// Verifies a password against a line's hash; without one (an unknown username) it does the same work and says no.
-    pub(super) async fn verify(&self, password: &str, hash: Option<Secret>) -> Result<bool, Refusal> {
+    /// Waits for a turn to hash.
+    pub(super) async fn turn(&self) -> Result<Turn, Refusal> {
         let _place = self.places.try_acquire().map_err(|_| Refusal::Busy)?;
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        let turn = turn.map_err(|_| Refusal::Busy)?.expect("the semaphore is never closed");
+        Ok(Turn(turn.map_err(|_| Refusal::Busy)?.expect("the semaphore is never closed")))
+    }
+
+    /// Verifies a password against a line's hash; without one (an unknown username) it does the same work and says no. The turn
+    /// comes back, to be held until the outcome is noted.
+    pub(super) async fn verify(
+        &self,
+        turn: Turn,
+        password: &str,
+        hash: Option<Secret>,
+    ) -> Result<(Turn, bool), Refusal> {
         self.count.fetch_add(1, Ordering::Relaxed);
         let password = Secret::new(password);
         let work = move || {
-            // Given back by the thread that works, also where the caller has gone away.
-            let _turn = turn;
+            // Where the caller has gone away, the turn is given back when this ends.
             let known = hash.is_some();
             let right = verify(password.expose(), hash.as_ref().map_or(NOBODY, Secret::expose));
-            known && right
+            (turn, known && right)
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Busy)
     }

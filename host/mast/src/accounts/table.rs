@@ -62,6 +62,10 @@ impl Table {
         macs.iter().find_map(|mac| Some((mac.clone(), self.by_mac(mac)?)))
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn all(&self) -> Vec<Arc<Line>> {
         self.by_id.values().cloned().collect()
     }

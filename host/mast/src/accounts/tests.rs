@@ -159,3 +159,37 @@ async fn many_clients_at_once_share_the_cores() {
     let all = futures_util::future::join_all((0..16).map(login)).await;
     assert!(all.into_iter().all(|result| result.is_ok()));
 }
+
+#[tokio::test]
+async fn guessing_in_parallel_is_no_way_round_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = open(&folder);
+    accounts.add(request("anna")).await.unwrap();
+    let before = accounts.hashes();
+    let guess = |number: u32| {
+        let accounts = accounts.clone();
+        async move { accounts.by_credentials("anna", &format!("guess-{number}"), CLIENT).await.unwrap_err() }
+    };
+    let refusals = futures_util::future::join_all((0..100).map(guess)).await;
+    let cores = std::thread::available_parallelism().unwrap().get() as u64;
+    let hashed = accounts.hashes() - before;
+    assert!((5..5 + cores).contains(&hashed), "{hashed}");
+    assert!(refusals.contains(&Refusal::Throttled));
+}
+
+proptest::proptest! {
+    /// Whatever was accepted can stand in a path as one segment, and is accepted again.
+    #[test]
+    fn accepted_requests_fit_in_paths(username: String, password: String, mac: String) {
+        let wish = LineRequest { username, password: Secret::new(password), macs: vec![mac], ..request("x") };
+        if let Ok(line) = wish.validated() {
+            for segment in [line.username.as_str(), line.password.expose()] {
+                let mut url = url::Url::parse("http://tv.example/live/").unwrap();
+                url.path_segments_mut().unwrap().push(segment);
+                proptest::prop_assert_eq!(url.path_segments().unwrap().count(), 3);
+            }
+            proptest::prop_assert_eq!(line.macs[0].len(), 17);
+            proptest::prop_assert!(line.validated().is_ok());
+        }
+    }
+}

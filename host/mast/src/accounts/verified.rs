@@ -36,7 +36,7 @@ impl Verified {
         self.lines.get(fingerprint) == Some((line.id, line.revision))
     }
 
-    /// `line` is the one whose hash was verified, not a later revision of it.
+    /// The password was verified against the hash that `line` has.
     pub(super) fn remember(&self, fingerprint: Fingerprint, line: &Line) {
         self.lines.insert(fingerprint, (line.id, line.revision));
     }

@@ -21,6 +21,6 @@ pub(super) async fn show(State(context): Shared) -> Json<Value> {
     }
     status.insert("version".to_owned(), json!(env!("CARGO_PKG_VERSION")));
     status.insert("started".to_owned(), json!(context.started));
-    status.insert("lines".to_owned(), json!(context.deps.accounts.list().len()));
+    status.insert("lines".to_owned(), json!(context.deps.accounts.count()));
     Json(Value::Object(status))
 }

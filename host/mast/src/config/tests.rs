@@ -296,3 +296,44 @@ fn no_problem_shows_a_secret() {
     }
     assert!(!problems("", &[("MAST__SECRETS__A", "hunter2")]).contains("hunter2"));
 }
+
+/// TOML of known and unknown keys, whole and cut to pieces.
+fn toml_like() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    let word = prop_oneof![
+        Just("http".to_owned()),
+        Just("listen".to_owned()),
+        Just("trusted_proxies".to_owned()),
+        Just("secrets".to_owned()),
+        Just("bouquet".to_owned()),
+        Just("tls".to_owned()),
+        Just("limits".to_owned()),
+        Just("connections".to_owned()),
+        Just("=".to_owned()),
+        Just("[".to_owned()),
+        Just("]".to_owned()),
+        Just("{".to_owned()),
+        Just("}".to_owned()),
+        Just(".".to_owned()),
+        Just(",".to_owned()),
+        Just("\n".to_owned()),
+        Just("\"".to_owned()),
+        Just("1".to_owned()),
+        Just("\"10s\"".to_owned()),
+        Just("nan".to_owned()),
+        Just("2026-01-01".to_owned()),
+        any::<String>(),
+    ];
+    proptest::collection::vec(word, 0..24).prop_map(|words| words.concat())
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in toml_like(), variable in "(MAST__)?[A-Z_]{0,24}", value: String) {
+        if let Err(problems) = parse(&text, &[(&variable, &value)]) {
+            proptest::prop_assert!(!problems.0.is_empty());
+            // One line each.
+            proptest::prop_assert_eq!(problems.to_string().lines().count(), problems.0.len(), "{}", problems);
+        }
+    }
+}
