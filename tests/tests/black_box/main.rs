@@ -1,0 +1,15 @@
+//! Black-box tests: the built binary, real plugins, real ffmpeg, real client libraries. Nothing of the host is linked in; what a test
+//! knows is the command line, the configuration and the URLs.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod client_libraries;
+mod faults;
+mod hostile;
+mod limits;
+mod playing;
+mod protocol;
+mod reload;
+mod restart;
+mod scene;
+mod sources;
