@@ -53,13 +53,13 @@ impl Instance {
         Self::source(name, "source-m3u", upstream, path)
     }
 
-    /// A source plugin with a `url` setting, refreshed every second.
+    /// A source plugin with a `url` setting, refreshed every ten seconds, the shortest interval there is.
     pub fn source(name: &str, plugin: &str, upstream: &Upstream, path: &str) -> Self {
         let (url, base) = (upstream.at(path), upstream.at(""));
         Self::new(
             name,
             format!(
-                "kind = \"source\"\nplugin = \"{plugin}\"\n[config]\nurl = \"{url}\"\nrefresh = \"1s\"\n[grant]\n\
+                "kind = \"source\"\nplugin = \"{plugin}\"\n[config]\nurl = \"{url}\"\nrefresh = \"10s\"\n[grant]\n\
                  http = [\"{base}\"]\nupstream = [\"http://127.0.0.1\", \"{base}\"]\nnet_allow_private = [\"127.0.0.0/8\"]\n"
             ),
         )

@@ -111,8 +111,8 @@ impl HlsPlayer {
     }
 
     /// Waits until the media playlist is as wanted.
-    pub async fn media_when(&self, what: &str, wanted: impl Fn(&MediaText) -> bool) -> MediaText {
-        eventually(what, async || Some(self.media().await).filter(&wanted)).await
+    pub async fn media_when(&self, what: &str, mut wanted: impl FnMut(&MediaText) -> bool) -> MediaText {
+        eventually(what, async || Some(self.media().await).filter(&mut wanted)).await
     }
 
     /// A listed segment.

@@ -123,10 +123,8 @@ async fn a_direct_upstream_needs_no_playlist_attributes() {
     let upstream = Upstream::start([quick("one", &clip)]).await.unwrap();
     let bare = format!("#EXTM3U\n#EXTINF:-1,Bare\n{}\n", upstream.url("one"));
     upstream.set_text("/bare.m3u", mast_upstream::Text::m3u(bare));
-    let instances = [
-        mast_tests::Instance::m3u_source("provider", &upstream, "/bare.m3u"),
-        mast_tests::Instance::m3u_output("m3u"),
-    ];
+    let instances =
+        [mast_tests::Instance::m3u_source("provider", &upstream, "/bare.m3u"), mast_tests::Instance::m3u_output("m3u")];
     let host = mast_tests::TestHost::start(&instances);
     let line = host.add_line("anna", &[]);
     let scene = Scene { host, upstream, line };

@@ -53,7 +53,9 @@ async fn other_methods_and_unknown_paths_are_refused() {
     let id = scene.channels(1).await["one"];
     let deleted = client().delete(scene.live(id, "m3u8")).send().await.unwrap();
     assert_eq!(deleted.status(), 405);
-    for path in ["/", "/nothing", "/live", "/live/anna", "/hls/x/1/index.m3u8", "/../../etc/passwd", "/%00", "/live/a/b/1.exe"] {
+    for path in
+        ["/", "/nothing", "/live", "/live/anna", "/hls/x/1/index.m3u8", "/../../etc/passwd", "/%00", "/live/a/b/1.exe"]
+    {
         let (status, body) = mast_tests::get(&scene.host.url(path)).await;
         assert!((400..500).contains(&status), "{path}: {status} {body}");
         assert!(body.len() < 300, "{path} answers one sentence: {body}");

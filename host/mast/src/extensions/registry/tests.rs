@@ -54,7 +54,13 @@ impl SourceCalls for FakeSource {
             let instance = InstanceId::new("fake").unwrap();
             let (plugin, version) = (String::new(), String::new());
             let failure = CallFailure::Trap("never called".into());
-            Err(CallError { instance, plugin, version, function: "resolver.resolve", failure })
+            Err(CallError {
+                instance,
+                plugin: plugin.into(),
+                version: version.into(),
+                function: "resolver.resolve",
+                failure,
+            })
         })
     }
 }
