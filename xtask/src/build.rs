@@ -30,6 +30,13 @@ pub(crate) fn plugins(workspace: &Path) -> anyhow::Result<()> {
     })
 }
 
+/// Builds one plugin, of this workspace or any other.
+pub(crate) fn plugin(dir: &Path, out: &Path) -> anyhow::Result<()> {
+    let path = mast_plugin_build::build_plugin(dir, out, &mut |text| line(text))?;
+    line(&format!("built {}", path.display()));
+    Ok(())
+}
+
 /// Where cargo puts a binary.
 pub(crate) fn binary(workspace: &Path, profile: &str, name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);

@@ -35,6 +35,14 @@ enum Command {
         #[arg(long)]
         release: bool,
     },
+    /// Build one plugin crate into a component.
+    Plugin {
+        /// The folder of its Cargo.toml.
+        dir: PathBuf,
+        /// Where NAME.wasm goes.
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+    },
     /// Start the demo: a test upstream with three channels, and a host that serves them.
     Run(run::Options),
     /// Everything CI runs.
@@ -54,6 +62,7 @@ fn main() -> ExitCode {
         Command::Build { release } => {
             setup::setup(&workspace, setup::For::Building).and_then(|()| build::build(&workspace, release))
         }
+        Command::Plugin { dir, out } => build::plugin(&dir, &out),
         Command::Run(options) => run::run(&workspace, &options),
         Command::Test { filter } => test::test(&workspace, &filter),
     };

@@ -13,6 +13,27 @@ fn plugins_md_describes_this_contract() {
     );
 }
 
+/// Each block behind a comment that names a file is that file.
+#[test]
+fn the_tutorial_is_the_code_that_compiles() {
+    let document = std::fs::read_to_string(root().join("PLUGINS.md")).expect("PLUGINS.md has the tutorial");
+    let blocks: Vec<(&str, &str)> = document
+        .split("<!-- examples/")
+        .skip(1)
+        .filter_map(|part| {
+            let (path, rest) = part.split_once(" -->\n```")?;
+            let (_, code) = rest.split_once('\n')?;
+            Some((path, code.split_once("\n```\n")?.0))
+        })
+        .collect();
+    assert_eq!(blocks.len(), 3, "Cargo.toml, plugin.toml and src/lib.rs");
+    let differs = blocks.into_iter().filter(|(path, code)| {
+        let file = std::fs::read_to_string(root().join("examples").join(path)).expect("the tutorial names a file");
+        file.trim_end() != *code
+    });
+    expect_none("PLUGINS.md shows another text than the file; copy it over", differs.map(|(path, _)| path.to_owned()));
+}
+
 #[test]
 fn links_between_documents_lead_somewhere() {
     let broken = files(".", &["md"]).into_iter().flat_map(|file| {
