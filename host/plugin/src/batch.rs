@@ -52,8 +52,12 @@ impl BatchGuest {
         F: for<'a> FnOnce(&'a mut Store<State>, Instance) -> CallFuture<'a, T> + Send + 'static,
     {
         let task = self.spawn(scope, body);
-        // Ends with the runtime only: it is never aborted while somebody waits for it.
-        let outcome = task.await.unwrap_or(Err(CallFailure::Stopped));
+        let outcome = task.await.unwrap_or_else(|error| {
+            // It is never aborted while somebody waits for it: the runtime ended, or the host's side of an import panicked.
+            let panicked =
+                || CallFailure::Trap("the host panicked while the plugin called it; please report this".to_owned());
+            Err(if error.is_panic() { panicked() } else { CallFailure::Stopped })
+        });
         outcome.map_err(|failure| self.context.error(function, failure))
     }
 

@@ -25,7 +25,7 @@ pub(crate) const HOT_MEMORY_MAX: ByteSize = ByteSize::mib(256);
 pub(crate) const BATCH_MEMORY_MAX: ByteSize = ByteSize::mib(4096);
 
 /// Instances of outputs and policies alive at once, warm ones included.
-const HOT_INSTANCES: u32 = 256;
+const HOT_INSTANCES: u32 = 128;
 
 /// Address space of a slot, largest first. With 4 GiB, accesses need no bounds checks; where the address space is limited
 /// (`ulimit -v`), a slot is only as large as the memory in it, and accesses are checked.

@@ -70,6 +70,11 @@ impl Policy {
         &self.key_fields
     }
 
+    /// Drops the warm instances and with them the memory they hold; the next decisions start with fresh ones.
+    pub fn drop_warm(&self) {
+        self.pool.drop_warm();
+    }
+
     /// `policy.decide`. The caller blanks what is not a key field ([`AuthRequest::keep`]) and caches.
     pub fn decide(&self, request: &AuthRequest) -> Result<Decision, CallError> {
         let context = &self.pool.context;

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
+use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::base::mast::base::types::PluginError;
 use crate::call::CallFailure;
@@ -100,8 +100,19 @@ impl<E> Pool<E> {
         self.call(self.context.scope(), body).map_err(|failure| init_failure(function, failure))
     }
 
+    /// Drops the warm instances; the next calls start with fresh ones.
+    pub(crate) fn drop_warm(&self) {
+        let warm = std::mem::take(&mut self.slots().warm);
+        drop(warm);
+    }
+
     fn fresh(&self, scope: CallScope) -> Result<Warm<E>, CallFailure> {
         let mut store = store(&self.runtime.engines.hot, &self.context, scope);
+        // The deadline may have moved since the call began: see `CallScope::deadline`.
+        store.epoch_deadline_callback(|store| {
+            let left = store.data().call.deadline.saturating_duration_since(Instant::now());
+            Ok(if left.is_zero() { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(ticks(left)) })
+        });
         store.set_epoch_deadline(ticks(self.context.limits.call));
         let made = self.pre.instantiate(&mut store).and_then(|instance| (self.exports)(&mut store, &instance));
         match made {

@@ -61,7 +61,10 @@ pub(crate) struct CallScope {
     pub(crate) seen: BTreeMap<String, Validator>,
     /// For throttling attempts; empty where there is no viewer.
     pub(crate) client_ip: String,
+    /// Moves on while the host makes an output wait for a slow viewer; the sink has a deadline of its own for that.
     pub(crate) deadline: Instant,
+    /// One reference for each connection that the guest holds open, and one of its own.
+    pub(crate) connections: Arc<()>,
 }
 
 impl CallScope {
@@ -71,6 +74,7 @@ impl CallScope {
             seen: BTreeMap::new(),
             client_ip: String::new(),
             deadline: Instant::now() + length,
+            connections: Arc::new(()),
         }
     }
 }

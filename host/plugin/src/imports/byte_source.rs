@@ -2,6 +2,7 @@
 //! files are read, and they never wait.
 
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use mast_model::ByteSize;
@@ -23,6 +24,8 @@ pub struct ByteSource {
     pending: Bytes,
     cap: ByteSize,
     handed_out: u64,
+    /// Counts as open as long as it lives.
+    _connection: Option<Arc<()>>,
 }
 
 enum Origin {
@@ -32,16 +35,24 @@ enum Origin {
 }
 
 impl ByteSource {
+    fn new(origin: Origin, cap: ByteSize, connection: Option<Arc<()>>) -> Self {
+        Self { origin, pending: Bytes::new(), cap, handed_out: 0, _connection: connection }
+    }
+
     pub(crate) fn stream(stream: Box<dyn ByteStream>, cap: ByteSize) -> Self {
-        Self { origin: Origin::Stream(stream), pending: Bytes::new(), cap, handed_out: 0 }
+        Self::new(Origin::Stream(stream), cap, None)
+    }
+
+    pub(super) fn connection(stream: Box<dyn ByteStream>, cap: ByteSize, connection: Arc<()>) -> Self {
+        Self::new(Origin::Stream(stream), cap, Some(connection))
     }
 
     pub(super) fn file(file: Box<dyn Read + Send>, cap: ByteSize) -> Self {
-        Self { origin: Origin::File(file), pending: Bytes::new(), cap, handed_out: 0 }
+        Self::new(Origin::File(file), cap, None)
     }
 
     pub(super) fn empty() -> Self {
-        Self { origin: Origin::Empty, pending: Bytes::new(), cap: ByteSize(0), handed_out: 0 }
+        Self::new(Origin::Empty, ByteSize(0), None)
     }
 
     async fn read(&mut self, max: u32) -> Result<Vec<u8>, PluginError> {

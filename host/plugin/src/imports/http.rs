@@ -1,6 +1,7 @@
 //! `mast:base/http-client`: requests that the host makes for sources and guides. Outputs and policies cannot make any: a viewer
 //! would wait for them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
@@ -13,6 +14,8 @@ use crate::records::Pairs;
 use crate::services::{ByteStream, HttpRequest, Validator};
 use crate::state::{CallScope, State};
 
+/// Responses and bodies that one call may hold open.
+const CONNECTIONS_MAX: usize = 16;
 const BODY_MAX: usize = 1 << 20;
 const HEADERS_MAX: usize = 64;
 const URL_MAX: usize = 16 << 10;
@@ -30,6 +33,7 @@ pub struct Response {
     headers: Pairs,
     url: String,
     body: Option<Box<dyn ByteStream>>,
+    connection: Arc<()>,
 }
 
 impl CallScope {
@@ -87,6 +91,12 @@ impl State {
     async fn fetched(&mut self, request: http_client::Request) -> Result<Response, PluginError> {
         let resource = blake3::hash(request.url.as_bytes()).to_hex().to_string();
         let request = self.checked(request, &resource)?;
+        let connection = Arc::clone(&self.call.connections);
+        // Besides this one there is the scope's own.
+        if Arc::strong_count(&connection) - 1 > CONNECTIONS_MAX {
+            let message = format!("{CONNECTIONS_MAX} responses are open already; drop those that were read");
+            return Err(plugin_error("limit", message));
+        }
         let (timeout, is_get) = (request.timeout, request.method == "GET");
         let instance = &self.instance;
         let fetch = instance.services.http.fetch(&instance.id, &instance.grants.http, request);
@@ -110,6 +120,7 @@ impl State {
             headers: response.headers,
             url: response.url,
             body: Some(response.body),
+            connection,
         })
     }
 
@@ -121,7 +132,7 @@ impl State {
         let source = match response.body.take() {
             None => return Ok(Err(plugin_error("limit", "the body was taken already"))),
             Some(_) if response.status == 304 => ByteSource::empty(),
-            Some(body) => ByteSource::stream(body, self.instance.limits.input),
+            Some(body) => ByteSource::connection(body, self.instance.limits.input, Arc::clone(&response.connection)),
         };
         Ok(Ok(self.table.push(source)?))
     }

@@ -1,6 +1,7 @@
 //! `mast:output`: what an output sees of a line, and where its response goes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use mast_model::ByteSize;
@@ -156,7 +157,10 @@ impl response::HostResponseSink for State {
     }
 
     fn write(&mut self, out: Resource<ResponseOut>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), PluginError>> {
-        Ok(self.table.get_mut(&out)?.write(bytes))
+        let began = Instant::now();
+        let written = self.table.get_mut(&out)?.write(bytes);
+        self.call.deadline += began.elapsed();
+        Ok(written)
     }
 
     fn drop(&mut self, out: Resource<ResponseOut>) -> wasmtime::Result<()> {

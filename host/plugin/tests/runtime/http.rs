@@ -142,6 +142,35 @@ fn waiting_for_an_answer_ends_at_the_deadline() {
 }
 
 #[test]
+fn open_responses_are_limited() {
+    let mut guest = Guest::new(Kind::Source).manifest("[capabilities.http]\nreason = \"downloads\"\n").import(
+        "mast:base/http-client@0.1.0",
+        "fetch",
+        FETCH,
+    );
+    let (method, url) = (guest.text("GET"), guest.text(URL));
+    // Never drops a response.
+    let guest = guest.body(
+        "#refresh",
+        format!(
+            "(loop $more
+                 (call $fetch {method} {url} (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+                     (i32.const 0) (i32.const 0) (i32.const {RESULT}))
+                 (br_if $more (i32.eqz (i32.load8_u (i32.const {RESULT})))))
+             (i32.const {RESULT})"
+        ),
+    );
+    let http = Arc::new(FakeHttp::default());
+    (0..100).for_each(|_| answer(&http, 200, &[], &["x"]));
+    let mut services = services();
+    services.http = http.clone();
+    let source = source(runtime().load(&guest.build(), spec(Kind::Source), services));
+    let failure = refresh(&source, Vec::new()).unwrap_err();
+    assert_eq!(failure.to_string(), "16 responses are open already; drop those that were read (limit)");
+    assert_eq!(http.requests.lock().unwrap().len(), 16);
+}
+
+#[test]
 fn policies_cannot_make_requests() {
     let http = Arc::new(FakeHttp::default());
     let mut services = services();

@@ -133,7 +133,8 @@ fn unknown_imports_are_named_with_the_fix() {
 
 #[test]
 fn limits_must_make_sense() {
-    let cases: [(Kind, fn(&mut InstanceSpec), &str); 4] = [
+    type Case = (Kind, fn(&mut InstanceSpec), &'static str);
+    let cases: [Case; 4] = [
         (
             Kind::Auth,
             |spec| spec.limits.memory = ByteSize::mib(1_024),

@@ -1,6 +1,7 @@
 //! Outputs: routes, responses, what they see of a line, and concurrency.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use mast_model::ByteSize;
 use mast_plugin::records::{Filter, LineInfo, LineupCategory, LineupChannel, Pairs, Programme, Request};
@@ -186,6 +187,29 @@ fn a_response_is_capped_and_errors_reach_the_guest() {
         let writes = has_ended.recv().unwrap();
         assert_eq!(writes, if fails { 5 } else { 2 });
     }
+}
+
+/// Takes longer for each write than a call may take.
+struct Slow;
+
+impl ResponseSink for Slow {
+    fn start(&mut self, _: u16, _: Pairs) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: bytes::Bytes) -> Result<(), ServiceError> {
+        let until = Instant::now() + Duration::from_millis(120);
+        while Instant::now() < until {
+            std::thread::park_timeout(until.saturating_duration_since(Instant::now()));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_slow_viewer_is_not_held_against_the_plugin() {
+    let output = lister_with(|spec| spec.limits.call = Duration::from_millis(100));
+    output.handle(Request::default(), line(), Box::new(Slow)).unwrap();
 }
 
 #[test]
