@@ -59,7 +59,8 @@ pub enum Event {
     Chunk(Bytes),
     /// The open segment ended. Its number is given by the window.
     Cut(Cut),
-    /// The elementary streams became known or changed; belongs to the segment whose chunks follow.
+    /// The elementary streams became known or changed: holds for the segment whose chunks follow. While a segment is open it
+    /// comes again only if a first audio frame tells more than the PMT did, and holds for the whole of that segment.
     Codecs(Codecs),
 }
 

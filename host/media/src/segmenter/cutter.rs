@@ -1,5 +1,7 @@
 //! The rules of cutting, packet by packet. The table in `segmenter` says what they are.
 
+mod tables;
+
 use jiff::Timestamp;
 
 use super::codecs::CodecWatch;
@@ -7,10 +9,10 @@ use super::output::{Output, TableCounters};
 use super::pids::{Class, Continuity, Pids};
 use super::{Counters, Cut, Event, SegmenterConfig};
 use crate::ts::access_unit::{AccessUnit, Scanner};
-use crate::ts::clock::{self, SECOND, Timeline};
+use crate::ts::clock::{self, ClockReference, SECOND, Timeline};
 use crate::ts::packet::{NULL_PID, PACKET, Packet};
 use crate::ts::program::{TableEvent, Tables};
-use crate::ts::psi::{Elementary, Kind, Pmt};
+use crate::ts::psi::{Elementary, Pmt};
 
 /// A random access point this much before `min_duration` will do: upstreams round their times.
 const ROUNDING: i64 = SECOND / 20;
@@ -59,7 +61,7 @@ pub(super) struct Cutter {
     /// The elementary stream that is cut at: the first video stream, else the first audio stream.
     reference: Option<Elementary>,
     pcr_pid: u16,
-    pcr: Option<u64>,
+    pcr: ClockReference,
     scanner: Scanner,
     unit: Option<Unit>,
     /// While `None` and without a `unit`, nothing is kept.
@@ -90,7 +92,7 @@ impl Cutter {
             map: None,
             reference: None,
             pcr_pid: NULL_PID,
-            pcr: None,
+            pcr: ClockReference::default(),
             scanner: Scanner::default(),
             unit: None,
             open: None,
@@ -131,6 +133,12 @@ impl Cutter {
         self.stay_bounded(events);
     }
 
+    /// Bytes held, for tests.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.output.len()
+    }
+
     /// Hands out what is known to belong to the open segment.
     pub(super) fn flush(&mut self, events: &mut Vec<Event>) {
         if self.open.is_some() {
@@ -164,13 +172,16 @@ impl Cutter {
         if packet.pid() == self.pcr_pid
             && let Some(pcr) = packet.pcr()
         {
-            self.pcr(pcr, packet.discontinuity());
+            let jumped = self.pcr.jumped(pcr, packet.discontinuity());
+            if jumped && self.open.is_some() {
+                self.pending = Some(Break::Clock);
+            }
         }
         match class {
             Class::Pass | Class::Drop => self.keep(packet.0),
             Class::Audio => {
                 self.keep(packet.0);
-                self.sound(packet);
+                self.sound(packet, events);
             }
             Class::Reference => self.reference(packet, continuity, now, events),
             Class::Table => {
@@ -192,9 +203,15 @@ impl Cutter {
     }
 
     /// Looks at the codec where a PES packet of an audio stream starts.
-    fn sound(&mut self, packet: Packet<'_>) {
-        if packet.unit_start() && !packet.scrambled() && self.codecs.audio(packet.pid(), packet.payload()) {
+    fn sound(&mut self, packet: Packet<'_>, events: &mut Vec<Event>) {
+        if !packet.unit_start() || packet.scrambled() {
+            return;
+        }
+        if self.codecs.audio(packet.pid(), packet.payload()) {
             self.pending.get_or_insert(Break::Streams);
+        }
+        if self.open.is_some() && self.pending.is_none() {
+            self.codecs.announce(events);
         }
     }
 
@@ -210,7 +227,7 @@ impl Cutter {
         if starts {
             self.unit = Some(Unit { at: self.output.len(), arrived: now, tables: self.output.counters });
             self.scanner.start(packet.random_access());
-            self.sound(packet);
+            self.sound(packet, events);
         }
         self.keep(packet.0);
         if self.unit.is_some()
@@ -272,7 +289,7 @@ impl Cutter {
         }
         self.counters.clock_jumps += 1;
         self.discontinuity = true;
-        self.pcr = None;
+        self.pcr = ClockReference::default();
         self.close(unit.at, self.line.end(), events);
         if access_unit.random_access {
             self.codecs.video(access_unit.video);
@@ -330,7 +347,7 @@ impl Cutter {
         self.output.clear();
         self.suspect = None;
         self.pending = None;
-        self.pcr = None;
+        self.pcr = ClockReference::default();
     }
 
     fn drop_unless_open(&mut self) {
@@ -349,60 +366,5 @@ impl Cutter {
             self.counters.forced_cuts += 1;
             self.stop(events);
         }
-    }
-
-    fn pcr(&mut self, pcr: u64, announced: bool) {
-        let before = self.pcr.replace(pcr);
-        let Some(distance) = before.map(|before| clock::distance(before, pcr)) else { return };
-        let jumped = if announced { !(0..=SECOND).contains(&distance) } else { clock::is_jump(distance) };
-        if jumped && self.open.is_some() {
-            self.pending = Some(Break::Clock);
-        }
-    }
-
-    fn table(&mut self, packet: Packet<'_>, events: &mut Vec<Event>) {
-        let mut news = std::mem::take(&mut self.table_events);
-        self.tables.push(packet, &mut news);
-        for event in news.drain(..) {
-            let keeping = self.open.is_some() || self.unit.is_some();
-            match (event, self.tables.program()) {
-                (TableEvent::PatSeen, Some(program)) if keeping => self.output.pat(program),
-                (TableEvent::PmtSeen, Some(program)) if keeping => self.output.map(program),
-                (TableEvent::Changed, Some(_)) => self.streams_changed(events),
-                (TableEvent::Gone, _) => {
-                    self.stop(events);
-                    self.map = None;
-                    self.reference = None;
-                    self.pids.forget();
-                }
-                _ => {}
-            }
-            if self.tables.program().is_none() {
-                self.tables.map_pids().for_each(|pid| self.pids.set(pid, Class::Table));
-            }
-        }
-        self.table_events = news;
-    }
-
-    fn streams_changed(&mut self, events: &mut Vec<Event>) {
-        let Some(program) = self.tables.program() else { return };
-        let map = program.map().clone();
-        let reference = map.video().or(map.audio()).copied();
-        self.pids.assign(program, reference.map(|reference| reference.pid));
-        if self.map.as_ref() == Some(&map) {
-            return;
-        }
-        self.pcr_pid = map.pcr_pid;
-        self.pcr = None;
-        let same = self.reference == reference;
-        if same {
-            self.pending.get_or_insert(Break::Streams);
-        } else {
-            self.stop(events);
-            self.reference = reference;
-        }
-        let same_video = same && matches!(reference.map(|reference| reference.kind), Some(Kind::Video(_)));
-        self.codecs.map(&map, same_video);
-        self.map = Some(map);
     }
 }

@@ -86,6 +86,30 @@ impl Timeline {
     }
 }
 
+/// Follows the program clock reference.
+#[derive(Debug, Default)]
+pub struct ClockReference {
+    believed: Option<u64>,
+    /// A jumped one; believed when the next one agrees.
+    suspect: Option<u64>,
+}
+
+impl ClockReference {
+    /// Whether the clock jumped. A reference that stands alone may be damaged; one that announces its jump, or a second
+    /// one that agrees, is believed.
+    pub fn jumped(&mut self, pcr: u64, announced: bool) -> bool {
+        let from = |before: Option<u64>| before.map_or(0, |before| distance(before, pcr));
+        let step = from(self.believed);
+        let jumped = if announced { !(0..=SECOND).contains(&step) } else { is_jump(step) };
+        if jumped && !announced && (self.suspect.is_none() || is_jump(from(self.suspect))) {
+            self.suspect = Some(pcr);
+            return false;
+        }
+        *self = Self { believed: Some(pcr), suspect: None };
+        jumped
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +129,25 @@ mod tests {
         let mut line = Timeline::new(MODULUS - 7200);
         assert_eq!([line.advance(MODULUS - 3600), line.advance(0), line.advance(3600)], [3600, 7200, 10800]);
         assert_eq!(line.end(), 14400);
+    }
+
+    #[test]
+    fn a_reference_is_believed_when_announced_or_confirmed() {
+        let mut clock = ClockReference::default();
+        let far = 100 * SECOND as u64;
+        for (pcr, announced, jumped) in [
+            (0, false, false),
+            (3600, false, false),
+            (far, false, false),
+            (7200, false, false),
+            (far, false, false),
+            (far + 3600, false, true),
+            (far + 7200, false, false),
+            (far, true, true),
+            (far + 2 * SECOND as u64, true, true),
+        ] {
+            assert_eq!(clock.jumped(pcr, announced), jumped, "{pcr}");
+        }
     }
 
     #[test]
