@@ -1,9 +1,11 @@
-//! The bundled plugins and the tutorial's plugin in the real runtime: built, loaded with their own manifests, and called.
+//! The bundled plugins, the examples and the SDK in the real runtime: built, loaded with their own manifests, and called.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "bundled/host.rs"]
 mod host;
+#[path = "bundled/sdk.rs"]
+mod sdk;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -23,6 +25,13 @@ fn component(id: &str) -> Vec<u8> {
     static BUILT: OnceLock<Vec<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| mast_plugin_build::build_bundled(&workspace(), &mut |_| {}).unwrap());
     let path = built.iter().find(|path| path.file_stem().is_some_and(|stem| stem == id)).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+/// A plugin crate that the host does not carry.
+fn other(dir: &str) -> Vec<u8> {
+    let out = tempfile::tempdir().unwrap();
+    let path = mast_plugin_build::build_plugin(&workspace().join(dir), out.path(), &mut |_| {}).unwrap();
     std::fs::read(path).unwrap()
 }
 
@@ -165,10 +174,7 @@ fn output_m3u_writes_a_long_list() {
 
 #[tokio::test]
 async fn the_tutorials_plugin_runs_and_its_grant_is_asked_for() {
-    let out = tempfile::tempdir().unwrap();
-    let dir = workspace().join("examples/plugins/minimal-source");
-    let path = mast_plugin_build::build_plugin(&dir, out.path(), &mut |_| {}).unwrap();
-    let component = std::fs::read(path).unwrap();
+    let component = other("examples/plugins/minimal-source");
     let ungranted = load(&component, spec(Kind::Source, json!({ "url": URL })), Web::default()).err().unwrap();
     assert!(ungranted.contains("http"), "{ungranted}");
     let web = Web::new(URL, Answer::ok("One|http://a.example/1\n"));

@@ -1,18 +1,20 @@
 //! The host's side: one URL, one lineup.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use mast_model::{DestinationRules, InstanceId};
-use mast_plugin::records::{Category, Channel, Filter, LineInfo, LineupCategory, LineupChannel, Pairs, Programme};
+use mast_plugin::records::{
+    Category, Channel, Filter, GuideChannel, GuideProgramme, LineInfo, LineupCategory, LineupChannel, Pairs, Programme,
+};
 use mast_plugin::services::{
-    Accounts, BoxFuture, ByteStream, CatalogSink, Cursor, Http, HttpRequest, HttpResponse, Kv, Line, ResponseSink,
-    ServiceError, Services,
+    Accounts, BoxFuture, ByteStream, CatalogSink, Cursor, GuideSink, Http, HttpRequest, HttpResponse, Kv, Line,
+    ResponseSink, ServiceError, Services,
 };
 
 pub(crate) fn services(web: Web) -> Services {
-    Services { http: Arc::new(web), kv: Arc::new(Nothing), accounts: Arc::new(Nothing) }
+    Services { http: Arc::new(web), kv: Arc::new(Values::default()), accounts: Arc::new(Nobody) }
 }
 
 /// What the one URL answers.
@@ -71,7 +73,7 @@ impl Http for Web {
     }
 }
 
-struct Pieces(VecDeque<Result<Bytes, ServiceError>>);
+pub(crate) struct Pieces(pub(crate) VecDeque<Result<Bytes, ServiceError>>);
 
 impl ByteStream for Pieces {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, ServiceError>> {
@@ -80,27 +82,32 @@ impl ByteStream for Pieces {
     }
 }
 
-struct Nothing;
+#[derive(Default)]
+struct Values(Mutex<BTreeMap<String, Vec<u8>>>);
 
-impl Kv for Nothing {
-    fn get(&self, _: &InstanceId, _: &str) -> Result<Option<Vec<u8>>, ServiceError> {
-        Ok(None)
+impl Kv for Values {
+    fn get(&self, _: &InstanceId, key: &str) -> Result<Option<Vec<u8>>, ServiceError> {
+        Ok(self.0.lock().unwrap().get(key).cloned())
     }
 
-    fn set(&self, _: &InstanceId, _: &str, _: &[u8], _: u64) -> Result<(), ServiceError> {
+    fn set(&self, _: &InstanceId, key: &str, value: &[u8], _: u64) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().insert(key.to_owned(), value.to_vec());
         Ok(())
     }
 
-    fn delete(&self, _: &InstanceId, _: &str) -> Result<(), ServiceError> {
+    fn delete(&self, _: &InstanceId, key: &str) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().remove(key);
         Ok(())
     }
 
     fn list_keys(&self, _: &InstanceId, _: &str, _: Option<&str>, _: usize) -> Result<Vec<String>, ServiceError> {
-        Ok(Vec::new())
+        Ok(self.0.lock().unwrap().keys().cloned().collect())
     }
 }
 
-impl Accounts for Nothing {
+struct Nobody;
+
+impl Accounts for Nobody {
     fn authenticate(&self, _: &str, _: &str, _: &str) -> Option<Arc<dyn Line>> {
         None
     }
@@ -143,6 +150,23 @@ impl CatalogSink for Collected {
     fn warn(&mut self, item: String, message: String) {
         self.lock().warnings.push((item, message));
     }
+}
+
+/// What a guide importer pushed; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Programmes(pub(crate) Arc<Mutex<Vec<GuideProgramme>>>);
+
+impl GuideSink for Programmes {
+    fn channels(&mut self, _: Vec<GuideChannel>) -> Result<(), ServiceError> {
+        Ok(())
+    }
+
+    fn programmes(&mut self, batch: Vec<GuideProgramme>) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().extend(batch);
+        Ok(())
+    }
+
+    fn warn(&mut self, _: String, _: String) {}
 }
 
 /// A line with so many channels.

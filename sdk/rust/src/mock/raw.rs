@@ -185,27 +185,33 @@ pub(crate) struct CatalogSink {
     pub(super) series: RefCell<Vec<Series>>,
     pub(super) episodes: RefCell<Vec<Episode>>,
     pub(super) warnings: RefCell<Vec<(String, String)>>,
+    pub(super) batches: RefCell<Vec<usize>>,
 }
 
 impl CatalogSink {
+    fn keep<T: Clone>(&self, kept: &RefCell<Vec<T>>, records: &[T]) -> Result<(), PluginError> {
+        self.batches.borrow_mut().push(records.len());
+        batch(kept, records)
+    }
+
     pub(crate) fn categories(&self, records: &[Category]) -> Result<(), PluginError> {
-        batch(&self.categories, records)
+        self.keep(&self.categories, records)
     }
 
     pub(crate) fn channels(&self, records: &[Channel]) -> Result<(), PluginError> {
-        batch(&self.channels, records)
+        self.keep(&self.channels, records)
     }
 
     pub(crate) fn movies(&self, records: &[Movie]) -> Result<(), PluginError> {
-        batch(&self.movies, records)
+        self.keep(&self.movies, records)
     }
 
     pub(crate) fn series(&self, records: &[Series]) -> Result<(), PluginError> {
-        batch(&self.series, records)
+        self.keep(&self.series, records)
     }
 
     pub(crate) fn episodes(&self, records: &[Episode]) -> Result<(), PluginError> {
-        batch(&self.episodes, records)
+        self.keep(&self.episodes, records)
     }
 
     pub(crate) fn warn(&self, item: &str, message: &str) {

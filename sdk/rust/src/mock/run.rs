@@ -25,6 +25,8 @@ pub struct Refreshed {
     pub episodes: Vec<Episode>,
     /// Items and what was wrong with them.
     pub warnings: Vec<(String, String)>,
+    /// How many records crossed to the host at once, in order.
+    pub batches: Vec<usize>,
 }
 
 /// What an import pushed, in order.
@@ -76,6 +78,7 @@ impl Installed {
             series: sink.series.take(),
             episodes: sink.episodes.take(),
             warnings: sink.warnings.take(),
+            batches: sink.batches.take(),
         })
     }
 
