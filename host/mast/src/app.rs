@@ -3,6 +3,7 @@
 mod readings;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,11 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let (tasks, stop, stop_delivery) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let data_dir = config.data_dir.clone();
-        std::fs::create_dir_all(&data_dir)
+        // Tokens and keys are in there.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&data_dir)
             .with_context(|| format!("the data folder {} cannot be made; see [data] dir", data_dir.display()))?;
         let socket = ControlSocket::bind(&data_dir).await?;
         let opened = Opened::open(&config).await?;
