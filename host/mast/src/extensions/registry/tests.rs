@@ -52,7 +52,7 @@ impl SourceCalls for FakeSource {
     fn resolve<'a>(&'a self, _: &'a str, _: u32) -> BoxFuture<'a, Result<Upstream, CallError>> {
         Box::pin(async {
             let instance = InstanceId::new("fake").unwrap();
-            let (plugin, version) = ("".into(), "".into());
+            let (plugin, version) = ("", "");
             let failure = CallFailure::Trap("never called".into());
             Err(CallError {
                 instance,
