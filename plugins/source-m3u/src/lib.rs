@@ -5,7 +5,7 @@
 
 mod entry;
 mod key;
-mod parser;
+pub mod parser;
 
 use std::collections::HashSet;
 

@@ -5,32 +5,32 @@
 
 mod attributes;
 
-pub(crate) use attributes::Attributes;
+pub use attributes::Attributes;
 
 /// One entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The number of its URL's line.
-    pub(crate) line: u64,
+    pub line: u64,
     /// What stands behind the comma; may be empty.
-    pub(crate) name: String,
+    pub name: String,
     /// Attributes of `#EXTINF`.
-    pub(crate) attributes: Attributes,
+    pub attributes: Attributes,
     /// Its groups: `group-title`, else the last `#EXTGRP`.
-    pub(crate) groups: Vec<String>,
+    pub groups: Vec<String>,
     /// Header fields to send: `#EXTVLCOPT`, `#KODIPROP`, `URL|Header=value`. Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// `#KODIPROP:inputstream.adaptive.manifest_type`.
-    pub(crate) manifest_type: Option<String>,
+    pub manifest_type: Option<String>,
     /// `#EXT-X-PLAYLIST-TYPE:VOD`.
-    pub(crate) vod: bool,
+    pub vod: bool,
     /// The URL, without what follows `|`.
-    pub(crate) url: String,
+    pub url: String,
 }
 
 /// What a line led to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Nothing to report.
     Nothing,
     /// An entry is complete.
@@ -43,9 +43,9 @@ pub(crate) enum Step {
 
 /// Reads one playlist.
 #[derive(Debug, Default)]
-pub(crate) struct Parser {
+pub struct Parser {
     /// `#EXTM3U`'s attributes, and those of further such lines.
-    pub(crate) header: Attributes,
+    pub header: Attributes,
     started: bool,
     sticky_groups: Vec<String>,
     /// What the lines since the last URL said.
@@ -56,7 +56,7 @@ pub(crate) struct Parser {
 
 impl Parser {
     /// Takes one line, without its end.
-    pub(crate) fn line(&mut self, number: u64, line: &str) -> Step {
+    pub fn line(&mut self, number: u64, line: &str) -> Step {
         let line = line.trim();
         if line.is_empty() {
             return Step::Nothing;
@@ -89,12 +89,12 @@ impl Parser {
     }
 
     /// Whether an `#EXTINF` still waits for its URL.
-    pub(crate) fn is_inside_an_entry(&self) -> bool {
+    pub fn is_inside_an_entry(&self) -> bool {
         self.has_extinf
     }
 
     /// Forgets the entry being read, after a line that could not be kept.
-    pub(crate) fn drop_pending(&mut self) {
+    pub fn drop_pending(&mut self) {
         self.pending = Entry::default();
         self.has_extinf = false;
     }

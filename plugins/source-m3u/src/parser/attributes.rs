@@ -2,35 +2,36 @@
 
 /// Attributes in order, names in lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Attributes(Vec<(String, String)>);
+pub struct Attributes(Vec<(String, String)>);
 
 impl Attributes {
     /// The first value that is not empty.
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// The first value of the first of these names that has one.
-    pub(crate) fn first(&self, names: &[&str]) -> Option<&str> {
+    pub fn first(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.get(name))
     }
 
-    pub(crate) fn extend(&mut self, more: Self) {
+    /// Appends those of a further line.
+    pub fn extend(&mut self, more: Self) {
         self.0.extend(more.0);
     }
 
     #[cfg(test)]
-    pub(crate) fn push(&mut self, name: &str, value: &str) {
+    pub fn push(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
     #[cfg(test)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+    pub fn iter(&self) -> impl Iterator<Item = &(String, String)> {
         self.0.iter()
     }
 
     /// A list without anything behind it.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let mut rest = text;
         let mut attributes = Self::default();
         while !rest.is_empty() {
@@ -41,7 +42,7 @@ impl Attributes {
     }
 
     /// `DURATION key="value" ...,NAME`: the attributes and the name. The name begins behind the first comma outside of quotes.
-    pub(crate) fn parse_extinf(text: &str) -> (Self, String) {
+    pub fn parse_extinf(text: &str) -> (Self, String) {
         let mut attributes = Self::default();
         // The duration says nothing about a channel.
         let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
