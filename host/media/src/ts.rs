@@ -14,9 +14,9 @@ pub mod h265;
 pub mod mpeg2;
 pub mod packet;
 pub mod pes;
-pub mod program;
 pub mod psi;
 pub mod section;
+pub mod tables;
 
 /// What a video sequence says about itself.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,8 +11,8 @@ use super::{Counters, Cut, Event, SegmenterConfig};
 use crate::ts::access_unit::{AccessUnit, Scanner};
 use crate::ts::clock::{self, ClockReference, SECOND, Timeline};
 use crate::ts::packet::{NULL_PID, PACKET, Packet};
-use crate::ts::program::{TableEvent, Tables};
 use crate::ts::psi::{Elementary, Pmt};
+use crate::ts::tables::{TableEvent, Tables};
 
 /// A random access point this much before `min_duration` will do: upstreams round their times.
 const ROUNDING: i64 = SECOND / 20;

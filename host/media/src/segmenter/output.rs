@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::segmenter::Event;
 use crate::ts::packet::{PACKET, PAT_PID, Packet};
-use crate::ts::program::Program;
+use crate::ts::tables::Chosen;
 
 /// The continuity counters of the tables that are laid out here; they go on across segments.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,11 +33,11 @@ impl Output {
         self.bytes.extend_from_slice(packet);
     }
 
-    pub(super) fn pat(&mut self, program: &Program) {
+    pub(super) fn pat(&mut self, program: &Chosen) {
         append(&mut self.bytes, &program.pat_packets, &mut self.counters.pat);
     }
 
-    pub(super) fn map(&mut self, program: &Program) {
+    pub(super) fn map(&mut self, program: &Chosen) {
         append(&mut self.bytes, &program.map_packets, &mut self.counters.map);
     }
 
@@ -61,7 +61,7 @@ impl Output {
 
     /// Starts a segment with the tables and what was held back. The tables' counters go on from `counters`: what they
     /// were when holding back began.
-    pub(super) fn start(&mut self, program: &Program, counters: TableCounters, max_bytes: usize) {
+    pub(super) fn start(&mut self, program: &Chosen, counters: TableCounters, max_bytes: usize) {
         // Segments of a channel are alike; room for a little more than the last one saves growing in steps.
         let room = (self.last_segment + self.last_segment / 8).clamp(64 * 1024, max_bytes.max(64 * 1024));
         let held = std::mem::replace(&mut self.bytes, Vec::with_capacity(room));

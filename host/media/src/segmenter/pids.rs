@@ -1,8 +1,8 @@
 //! What each PID is to the segmenter, and its continuity counter.
 
 use crate::ts::packet::{NULL_PID, PAT_PID, PIDS, Packet};
-use crate::ts::program::Program;
 use crate::ts::psi::Kind;
+use crate::ts::tables::Chosen;
 
 /// What is done with packets of a PID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Pids {
     }
 
     /// Classes for a program; continuity goes on. Tables of programs that may still be chosen are marked as they come.
-    pub(super) fn assign(&mut self, program: &Program, reference: Option<u16>) {
+    pub(super) fn assign(&mut self, program: &Chosen, reference: Option<u16>) {
         let other = if program.shared { Class::Drop } else { Class::Pass };
         self.table.iter_mut().for_each(|pid| pid.class = other);
         let map = program.map();

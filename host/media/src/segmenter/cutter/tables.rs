@@ -5,8 +5,8 @@ use super::super::pids::Class;
 use super::{Break, Cutter};
 use crate::ts::clock::ClockReference;
 use crate::ts::packet::Packet;
-use crate::ts::program::TableEvent;
 use crate::ts::psi::Kind;
+use crate::ts::tables::TableEvent;
 
 impl Cutter {
     pub(super) fn table(&mut self, packet: Packet<'_>, events: &mut Vec<Event>) {

@@ -36,7 +36,7 @@ struct Candidate {
 
 /// The chosen program.
 #[derive(Debug)]
-pub struct Program {
+pub struct Chosen {
     number: u16,
     map_pid: u16,
     sections: Sections,
@@ -59,11 +59,11 @@ pub struct Tables {
     rounds: u32,
     version: u8,
     candidates: Vec<Candidate>,
-    chosen: Option<Program>,
+    chosen: Option<Chosen>,
     broken: u64,
 }
 
-impl Program {
+impl Chosen {
     /// Its elementary streams.
     pub fn map(&self) -> &Pmt {
         &self.map
@@ -77,7 +77,7 @@ impl Program {
 
 impl Tables {
     /// The program that is cut.
-    pub fn program(&self) -> Option<&Program> {
+    pub fn program(&self) -> Option<&Chosen> {
         self.chosen.as_ref()
     }
 
@@ -195,7 +195,7 @@ impl Tables {
         let candidate = self.candidates.swap_remove(at);
         self.candidates.clear();
         let (map, raw_map) = candidate.map.expect("only candidates with a map are chosen");
-        let mut program = Program {
+        let mut program = Chosen {
             number: candidate.program,
             map_pid: candidate.map_pid,
             sections: candidate.sections,
@@ -211,7 +211,7 @@ impl Tables {
     }
 }
 
-impl Program {
+impl Chosen {
     fn set_pat(&mut self, pat: &Pat, raw: &[u8], version: u8) {
         self.shared = pat.programs.len() > 1;
         let own;
