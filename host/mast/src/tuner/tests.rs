@@ -1,0 +1,307 @@
+//! The tuner against a real upstream over real sockets, with a real store.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream;
+use mast_model::{ByteSize, ChannelId, DestinationRules};
+use mast_store::StateStore;
+use mast_upstream::{ChannelSpec, Clip, Fault, Upstream};
+
+use super::*;
+use crate::outbound::{Outbound, OutboundRequest};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const FIRST: ChannelId = ChannelId(1);
+const SECOND: ChannelId = ChannelId(2);
+
+/// Upstreams from a list, without a catalogue.
+struct Listed {
+    outbound: Outbound,
+    urls: HashMap<ChannelId, Vec<String>>,
+}
+
+impl Upstreams for Listed {
+    fn count(&self, channel: ChannelId) -> usize {
+        self.urls.get(&channel).map_or(0, Vec::len)
+    }
+
+    fn open(&self, channel: ChannelId, turn: u32) -> BoxFuture<'static, Result<UpstreamBytes, Failure>> {
+        let urls = &self.urls[&channel];
+        let request = OutboundRequest {
+            method: "GET".to_owned(),
+            url: urls[turn as usize % urls.len()].clone(),
+            headers: Vec::new(),
+            body: None,
+            head_timeout: Duration::from_millis(600),
+            decompress: false,
+        };
+        let outbound = self.outbound.clone();
+        let rules = DestinationRules {
+            any_http: true,
+            allow_private: vec!["127.0.0.0/8".parse().unwrap()],
+            ..DestinationRules::default()
+        };
+        Box::pin(async move {
+            let response = outbound.send(&rules, request).await?;
+            if response.status != 200 {
+                return Err(UpstreamFault::Status(response.status).into());
+            }
+            let body = stream::try_unfold(response, async |mut response| {
+                Ok::<_, Failure>(response.chunk().await?.map(|bytes| (bytes, response)))
+            });
+            Ok(body.boxed())
+        })
+    }
+}
+
+struct Bench {
+    upstream: Upstream,
+    tuner: Tuner,
+    store: Arc<dyn StateStore>,
+    folder: tempfile::TempDir,
+}
+
+fn config() -> TunerConfig {
+    TunerConfig {
+        idle_timeout: Duration::from_millis(100),
+        start_timeout: Duration::from_secs(15),
+        connect_timeout: Duration::from_secs(5),
+        stall_timeout: Duration::from_millis(900),
+        backoff_min: Duration::from_millis(50),
+        backoff_max: Duration::from_millis(200),
+        window_budget: ByteSize::mib(64),
+    }
+}
+
+fn hls() -> HlsConfig {
+    HlsConfig {
+        segment_duration: Duration::from_millis(500),
+        max_segment_duration: Duration::from_secs(3),
+        playlist_segments: 4,
+        max_segment_size: ByteSize::mib(8),
+    }
+}
+
+fn tuner(upstream: &Upstream, store: &Arc<dyn StateStore>, config: TunerConfig) -> Tuner {
+    let urls = [(FIRST, vec![upstream.url("one")]), (SECOND, vec![upstream.at("/missing.ts"), upstream.url("two")])];
+    let listed = Listed { outbound: Outbound::new().unwrap(), urls: urls.into() };
+    Tuner::new(Arc::new(listed), Arc::clone(store), config, hls())
+}
+
+async fn bench_with(config: TunerConfig) -> Bench {
+    let clip = tokio::task::spawn_blocking(Clip::standard).await.unwrap().unwrap();
+    let channels = ["one", "two"].map(|name| ChannelSpec::clip(name, &clip).burst(Duration::from_secs(3)));
+    let upstream = Upstream::start(channels).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn StateStore> = mast_store::open_state(folder.path()).unwrap().into();
+    Bench { tuner: tuner(&upstream, &store, config), upstream, store, folder }
+}
+
+async fn bench() -> Bench {
+    bench_with(config()).await
+}
+
+async fn within<T>(what: &str, wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("{what}: not in time"))
+}
+
+async fn until(what: &str, mut reached: impl FnMut() -> bool) {
+    within(what, async {
+        while !reached() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
+
+fn report(tuner: &Tuner, channel: ChannelId) -> ChannelReport {
+    tuner.reports().into_iter().find(|report| report.channel == channel).unwrap()
+}
+
+fn newest(feed: &Feed) -> u64 {
+    feed.published().segments().last().map_or(0, |segment| segment.sequence)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_first_viewers_share_one_start() {
+    let bench = bench().await;
+    let viewers = (0..50).map(|n| bench.tuner.watch(FIRST, if n % 2 == 0 { Need::Playlist } else { Need::Bytes }));
+    let feeds = within("tune", join_all(viewers)).await;
+    assert!(feeds.iter().all(Result::is_ok), "{feeds:?}");
+    assert_eq!(bench.upstream.connections("one").total, 1);
+    assert_eq!(report(&bench.tuner, FIRST).viewers, 50);
+    let published = feeds[0].as_ref().unwrap().published();
+    let playlist = published.playlist.as_ref().unwrap();
+    let text = std::str::from_utf8(&playlist.plain).unwrap();
+    assert!(text.starts_with("#EXTM3U"), "{text}");
+    assert!(published.bandwidth > 0 && !published.codecs.names.is_empty());
+    let segment = &published.segments()[0];
+    assert_eq!(published.segment(segment.sequence).unwrap().sequence, segment.sequence);
+    assert!(published.segment(segment.sequence + 10_000).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_viewer_starts_the_idle_timer() {
+    let bench = bench().await;
+    let feed = within("tune", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    let again = feed.clone();
+    drop(feed);
+    assert_eq!(bench.upstream.connections("one").current, 1);
+    drop(again);
+    bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.current == 0).await;
+    until("idle", || report(&bench.tuner, FIRST).state == State::Idle).await;
+    assert_eq!(bench.tuner.window_bytes(), 0);
+    // And it can be tuned again; the numbers go on.
+    let feed = within("tune again", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    assert!(feed.published().segments()[0].sequence > 0);
+    assert_eq!(bench.upstream.connections("one").total, 2);
+}
+
+/// What each fault is called when a channel cannot start.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_at_the_start_is_told_to_who_waits() {
+    for (fault, expected) in [
+        (Fault::Reset, UpstreamFault::Broken),
+        (Fault::HangBeforeHead, UpstreamFault::NoAnswer),
+        (Fault::HangAfterHead, UpstreamFault::NoBytes),
+        (Fault::Status(403), UpstreamFault::Status(403)),
+        (Fault::Status(502), UpstreamFault::Status(502)),
+        (Fault::RedirectLoop, UpstreamFault::Redirects),
+        (Fault::Html, UpstreamFault::Html),
+        (Fault::Empty, UpstreamFault::Empty),
+        (Fault::Garbage, UpstreamFault::Garbage),
+        (Fault::NullFlood, UpstreamFault::NoAccessUnits),
+    ] {
+        let bench = bench().await;
+        bench.upstream.set_fault("one", fault.clone());
+        match within("answer", bench.tuner.watch(FIRST, Need::Playlist)).await {
+            Err(TuneError::Upstream { fault: told, .. }) => assert_eq!(told, expected, "{fault}"),
+            other => panic!("{fault}: {other:?}"),
+        }
+        // The upstream comes back: the next viewer gets the channel, at the latest after the longest wait.
+        bench.upstream.set_fault("one", None);
+        within("recovery", async {
+            while bench.tuner.watch(FIRST, Need::Playlist).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_refuses_connections_is_told() {
+    let bench = bench().await;
+    bench.upstream.refuse(true).await;
+    let error = within("answer", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap_err();
+    assert!(matches!(error, TuneError::Upstream { fault: UpstreamFault::Connect, .. }), "{error:?}");
+}
+
+/// A channel with viewers recovers by itself; the one beside it notices nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_in_the_middle_heal_and_stay_with_their_channel() {
+    let bench = bench().await;
+    let feed = within("tune", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    let other = within("tune", bench.tuner.watch(SECOND, Need::Playlist)).await.unwrap();
+    let others_restarts = report(&bench.tuner, SECOND).restarts;
+    for fault in [Fault::Reset, Fault::Truncate, Fault::Close, Fault::Stall, Fault::Garbage, Fault::Html] {
+        let (restarts, before) = (report(&bench.tuner, FIRST).restarts, newest(&feed));
+        bench.upstream.set_fault("one", fault.clone());
+        until(&format!("{fault}: failure"), || report(&bench.tuner, FIRST).restarts > restarts).await;
+        bench.upstream.set_fault("one", None);
+        let recovered = || report(&bench.tuner, FIRST).state == State::Live && newest(&feed) > before + 1;
+        until(&format!("{fault}: recovery"), recovered).await;
+        assert!(feed.published().segments().iter().any(|segment| segment.discontinuity), "{fault}");
+    }
+    let sequences: Vec<_> = feed.published().segments().iter().map(|segment| segment.sequence).collect();
+    assert!(sequences.windows(2).all(|pair| pair[1] == pair[0] + 1), "{sequences:?}");
+    assert_eq!(report(&bench.tuner, SECOND).restarts, others_restarts);
+    assert!(other.published().segments().iter().skip(1).all(|segment| !segment.discontinuity));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_upstream_is_tried_before_anybody_is_refused() {
+    let bench = bench().await;
+    within("tune", bench.tuner.watch(SECOND, Need::Playlist)).await.unwrap();
+    assert_eq!(report(&bench.tuner, SECOND).restarts, 1);
+    assert_eq!(bench.upstream.connections("two").total, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_is_answered_at_the_deadline_and_at_shutdown() {
+    let slow =
+        TunerConfig { start_timeout: Duration::from_millis(200), stall_timeout: Duration::from_secs(60), ..config() };
+    let bench = bench_with(slow).await;
+    bench.upstream.set_fault("one", Fault::HangAfterHead);
+    let error = within("deadline", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap_err();
+    assert!(matches!(error, TuneError::Deadline { fault: None, .. }), "{error:?}");
+
+    let patient = TunerConfig { start_timeout: Duration::from_secs(600), stall_timeout: PATIENCE, ..config() };
+    let bench = bench_with(patient).await;
+    bench.upstream.set_fault("one", Fault::HangAfterHead);
+    let (answer, ended) = within("shutdown", async {
+        let waiting = bench.tuner.watch(FIRST, Need::Playlist);
+        let shutdown = async {
+            bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.current == 1).await;
+            bench.tuner.shutdown(PATIENCE).await
+        };
+        tokio::join!(waiting, shutdown)
+    })
+    .await;
+    assert_eq!(answer.unwrap_err(), TuneError::Stopping);
+    assert!(ended);
+    bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.current == 0).await;
+}
+
+/// A host that was killed forgets everything but what the store holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_never_repeat_after_a_restart() {
+    let bench = bench().await;
+    let before = {
+        let feed = within("tune", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+        newest(&feed)
+    };
+    let reborn = tuner(&bench.upstream, &bench.store, config());
+    let feed = within("tune", reborn.watch(FIRST, Need::Playlist)).await.unwrap();
+    let first = feed.published().segments()[0].clone();
+    assert!(first.sequence > before && first.discontinuity, "{} after {before}", first.sequence);
+    drop(bench.folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn continuous_viewers_get_whole_packets_across_a_restart() {
+    let bench = bench().await;
+    let mut follower = within("tune", bench.tuner.watch(FIRST, Need::Bytes)).await.unwrap().follow();
+    let mut bytes = Vec::new();
+    within("first bytes", async {
+        while bytes.len() < 200_000 {
+            bytes.extend_from_slice(&follower.next().await.unwrap());
+        }
+    })
+    .await;
+    bench.upstream.disconnect("one");
+    until("restart", || report(&bench.tuner, FIRST).restarts > 0).await;
+    let enough = bytes.len() + 200_000;
+    within("more bytes", async {
+        while bytes.len() < enough {
+            bytes.extend_from_slice(&follower.next().await.unwrap());
+        }
+    })
+    .await;
+    assert!(bytes.chunks_exact(188).all(|packet| packet[0] == 0x47));
+    assert_eq!(report(&bench.tuner, FIRST).skips, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_shrink_to_the_byte_budget() {
+    let bench = bench_with(TunerConfig { window_budget: ByteSize(1), ..config() }).await;
+    let feed = within("tune", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    let start = newest(&feed);
+    until("more segments", || newest(&feed) > start + 4).await;
+    assert!(feed.published().segments().len() <= 3, "{}", feed.published().segments().len());
+}
