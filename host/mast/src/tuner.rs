@@ -95,8 +95,9 @@ impl Tuner {
         let after = self.shared.parts.config.start_timeout;
         let mut status = feed.channel().status.subscribe();
         let answered = status.wait_for(|status| status.answer(need, Instant::now()).is_some());
-        let Ok(answered) = tokio::time::timeout(after, answered).await.map(|status| status.map(|status| *status)) else {
-            let fault = feed.channel().status.borrow().trouble.map(|trouble| trouble.fault);
+        let Ok(answered) = tokio::time::timeout(after, answered).await.map(|status| status.map(|status| *status))
+        else {
+            let fault = feed.channel().status.borrow().waiting_for();
             return Err(TuneError::Deadline { after, fault });
         };
         // The status was looked at a moment ago; a segment that went stale since then still plays.
@@ -116,7 +117,8 @@ impl Tuner {
 
     /// Every channel that was ever wanted.
     pub fn reports(&self) -> Vec<ChannelReport> {
-        let mut reports: Vec<_> = self.shared.channels.load().values().map(|channel| ChannelReport::of(channel)).collect();
+        let mut reports: Vec<_> =
+            self.shared.channels.load().values().map(|channel| ChannelReport::of(channel)).collect();
         reports.sort_unstable_by_key(|report| report.channel);
         reports
     }

@@ -91,7 +91,9 @@ impl DeliveryError {
             Self::BadSession => "session",
             Self::Connections(_) => "connections",
             Self::Denied { code, .. } => code,
-            Self::Tune(_) => "upstream",
+            Self::Tune(TuneError::Upstream { .. }) => "upstream",
+            Self::Tune(TuneError::Deadline { .. }) => "deadline",
+            Self::Tune(_) => "stopping",
             Self::Output => "output",
             Self::Refused(Refusal::Busy) | Self::Busy => "busy",
             Self::BodyTooLarge | Self::BadRequest => "request",
@@ -101,7 +103,8 @@ impl DeliveryError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Tune(TuneError::Upstream { retry_after, .. }) => Some(*retry_after),
+            // Rounded up: asking too early meets the same answer.
+            Self::Tune(TuneError::Upstream { retry_after, .. }) => Some(*retry_after + Duration::from_millis(999)),
             Self::Tune(_) => Some(Duration::from_secs(5)),
             Self::Refused(Refusal::Throttled) => Some(Duration::from_secs(60)),
             Self::Refused(Refusal::Busy) | Self::Busy => Some(Duration::from_secs(1)),
@@ -134,5 +137,50 @@ impl IntoResponse for DeliveryError {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+    use crate::tuner::UpstreamFault;
+
+    #[test]
+    fn every_answer() {
+        let second = Duration::from_secs(1);
+        let fault = UpstreamFault::Html;
+        let errors = [
+            Refusal::BadCredentials.into(),
+            Refusal::Expired.into(),
+            Refusal::Disabled.into(),
+            Refusal::Throttled.into(),
+            Refusal::Busy.into(),
+            DeliveryError::NotFound,
+            DeliveryError::NoSuchChannel,
+            DeliveryError::NoSuchSegment,
+            DeliveryError::BadSession,
+            DeliveryError::Connections(1),
+            DeliveryError::Connections(3),
+            DeliveryError::Denied { code: "network".to_owned(), message: "not from this network".to_owned() },
+            TuneError::Upstream { fault, retry_after: 3 * second / 2 }.into(),
+            TuneError::Deadline { after: second, fault: UpstreamFault::NoBytes }.into(),
+            TuneError::Stopping.into(),
+            DeliveryError::Output,
+            DeliveryError::Busy,
+            DeliveryError::BodyTooLarge,
+            DeliveryError::BadRequest,
+            DeliveryError::Method,
+        ];
+        let mut text = String::new();
+        for error in errors {
+            let (code, sentence) = (error.code().to_owned(), error.to_string());
+            let response = error.into_response();
+            let retry = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let retry = retry.map_or(String::new(), |seconds| format!(" (retry after {seconds} s)"));
+            writeln!(text, "{} {code}{retry}: {sentence}", response.status().as_u16()).expect("a String");
+        }
+        insta::assert_snapshot!(text);
     }
 }

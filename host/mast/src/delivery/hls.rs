@@ -7,13 +7,14 @@ use axum::extract::{Path, State as AxumState};
 use axum::http::{HeaderValue, Response, header, request::Parts};
 use axum::response::IntoResponse;
 use mast_media::SegmentPayload;
-use mast_model::ChannelId;
+use mast_model::{ChannelId, Line};
 
 use super::error::DeliveryError;
 use super::lease::{Kind, Wanted};
 use super::token::Session;
 use super::viewer::Viewer;
 use super::{Shared, State, live, respond};
+use crate::accounts::Refusal;
 use crate::tuner::{Feed, Need, Published};
 
 /// RFC 8216, section 4.
@@ -36,7 +37,14 @@ pub(super) async fn file(
     let lease = shared.leases.touch(channel, session.id);
     let published = match lease.and_then(|lease| lease.look(Feed::published)) {
         Some(published) => published,
-        None => readmit(&shared, &session, &Viewer::of(&parts, &shared.http, shared.listening)).await?,
+        None => {
+            let viewer = Viewer::of(&parts, &shared.http, shared.listening);
+            if name == "index.m3u8" {
+                readmit(&shared, &session, &viewer).await?
+            } else {
+                resume(&shared, &session, &viewer)?
+            }
+        }
     };
     match name.strip_suffix(".ts") {
         Some(sequence) => segment(&published, sequence),
@@ -75,21 +83,44 @@ fn playlist(published: &Published, gzip: bool) -> Result<Response<Body>, Deliver
 /// Brings back a session whose lease is gone (it was silent too long, or the host was restarted) under the checks of a new one, except that
 /// it never takes another's connection.
 async fn readmit(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Arc<Published>, DeliveryError> {
-    let now = jiff::Timestamp::now();
-    let line = shared.deps.accounts.find(session.line).filter(|line| line.usable(now));
-    let line = line.ok_or(DeliveryError::BadSession)?;
+    let line = usable(shared, session)?;
     let limit = live::permit(shared, &line, session.channel, viewer)?;
-    let wanted = Wanted {
-        line: line.id,
+    let guard = live::grant(shared, wanted(session, viewer, limit))?;
+    let feed = shared.deps.tuner.watch(session.channel, Need::Playlist).await?;
+    let published = feed.published();
+    guard.keep().hold(feed, published.target_duration);
+    Ok(published)
+}
+
+/// The same for a segment, by what is in memory: no policy is asked anew, no channel is started, nobody waits.
+fn resume(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Arc<Published>, DeliveryError> {
+    let line = usable(shared, session)?;
+    if !shared.deps.catalog.sees(&line, session.channel) {
+        return Err(DeliveryError::NoSuchChannel);
+    }
+    let feed = shared.deps.tuner.playing(session.channel).ok_or(DeliveryError::NoSuchSegment)?;
+    let limit = session.limit.min(line.max_connections);
+    let guard = live::grant(shared, wanted(session, viewer, limit))?;
+    let published = feed.published();
+    guard.keep().hold(feed, published.target_duration);
+    Ok(published)
+}
+
+fn usable(shared: &Shared, session: &Session) -> Result<Arc<Line>, DeliveryError> {
+    let line = shared.deps.accounts.find(session.line).ok_or(DeliveryError::BadSession)?;
+    if line.usable(jiff::Timestamp::now()) {
+        return Ok(line);
+    }
+    Err(if line.active { Refusal::Expired } else { Refusal::Disabled }.into())
+}
+
+fn wanted(session: &Session, viewer: &Viewer, limit: u32) -> Wanted {
+    Wanted {
+        line: session.line,
         channel: session.channel,
         device: viewer.device(),
         kind: Kind::Hls,
         limit,
         session: Some(session.id),
-    };
-    let guard = live::grant(shared, wanted)?;
-    let feed = shared.deps.tuner.watch(session.channel, Need::Playlist).await?;
-    let published = feed.published();
-    guard.keep().hold(feed, published.target_duration);
-    Ok(published)
+    }
 }

@@ -106,11 +106,17 @@ impl<T> Leases<T> {
             && (lease.kind == Kind::Continuous || silent <= lease.patience.load(Ordering::Relaxed))
     }
 
+    /// Whether an HLS player has probably gone: it asks at least once in a target duration, a third of what it is given.
+    fn deserted(&self, lease: &Lease<T>) -> bool {
+        let silent = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
+        lease.kind == Kind::Hls && silent > lease.patience.load(Ordering::Relaxed) / 3
+    }
+
     /// Grants a connection, or none when the line has as many as it may.
     ///
-    /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for another
-    /// channel while the line is at its limit gives up its oldest lease in the same step: that is zapping. A session that is to be
-    /// brought back never takes from another.
+    /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for something else
+    /// while the line is at its limit gives up an HLS lease of its own that it has stopped asking for: that is zapping. What is in use is never
+    /// taken, and a session that is to be brought back takes nothing.
     pub(super) fn grant(&self, wanted: Wanted, new_id: impl FnOnce() -> u64) -> Option<Arc<Lease<T>>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let leases = lines.entry(wanted.line).or_default();
@@ -126,7 +132,7 @@ impl<T> Leases<T> {
             return Some(Arc::clone(lease));
         }
         if leases.len() >= wanted.limit as usize {
-            let own = leases.iter().position(|lease| lease.device == wanted.device);
+            let own = leases.iter().position(|lease| lease.device == wanted.device && self.deserted(lease));
             let superseded = leases.remove(own.filter(|_| wanted.session.is_none())?);
             self.forget(&superseded);
             if leases.len() >= wanted.limit as usize {

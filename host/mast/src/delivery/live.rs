@@ -2,6 +2,7 @@
 //! connections; only then is the channel tuned, so that nobody without a right to it can start one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State as AxumState};
@@ -25,6 +26,9 @@ use crate::tuner::{Feed, Follower, Need, Published};
 
 /// Sessions end after this long even if they are used; the player then opens the channel anew.
 const SESSION_SECONDS: u64 = 24 * 3600;
+
+/// A channel that gives nothing for this long has lost its viewer: with nothing to write, a dead socket would never show.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What a player asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +106,7 @@ async fn open(
             let published = feed.published();
             guard.lease.hold(feed, published.target_duration);
             let ends = now() + SESSION_SECONDS;
-            let session = Session { id: guard.keep().id, line: line.id, channel: file.channel, ends };
+            let session = Session { id: guard.keep().id, line: line.id, channel: file.channel, limit, ends };
             Ok(multivariant(&shared.signer.sign(&session), file.channel, &published))
         }
     }
@@ -230,7 +234,7 @@ fn continuous(shared: &Shared, guard: LeaseGuard, feed: Feed) -> Response<Body> 
     let parts = Continuous { follower: feed.follow(), guard, shutdown, metrics };
     let bytes = futures_util::stream::unfold(parts, |mut parts| async move {
         let chunk = tokio::select! {
-            chunk = parts.follower.next() => chunk,
+            chunk = tokio::time::timeout(SILENCE, parts.follower.next()) => chunk.ok().flatten(),
             () = parts.guard.lease().ended.cancelled() => None,
             () = parts.shutdown.cancelled() => None,
         };

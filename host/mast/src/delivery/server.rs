@@ -14,8 +14,9 @@ use axum::body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
@@ -29,6 +30,12 @@ use progress::Progress;
 const BACKLOG: u32 = 4096;
 /// A connection on which nothing could be written for this long is gone: several times the longest segment.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
+/// Between two requests of a connection: more than three target durations, so that HLS players keep theirs.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Connections above the limit that are told so at the same time; more are just closed.
+const REFUSALS: usize = 64;
+/// How long such a connection may take to listen.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// How long responses may go on after shutdown began.
 const GRACE: Duration = Duration::from_secs(5);
 /// What is answered above the limit; the connection closes behind it.
@@ -52,6 +59,7 @@ pub(super) async fn run(
     shutdown: CancellationToken,
 ) {
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     let connections = TaskTracker::new();
     let abandon = CancellationToken::new();
     loop {
@@ -70,8 +78,9 @@ pub(super) async fn run(
         };
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
             metrics.connection_refused();
-            // One attempt that cannot block: whoever does not take it in sees a closed connection.
-            let _ = socket.try_write(FULL);
+            if let Ok(turn) = Arc::clone(&refusals).try_acquire_owned() {
+                connections.spawn(refuse(socket, turn));
+            }
             continue;
         };
         let connection = Connection {
@@ -98,6 +107,17 @@ pub(super) async fn run(
     }
 }
 
+/// Says that the host is full. Closing a socket with unread bytes would reset the connection and take the answer with it.
+async fn refuse(mut socket: TcpStream, _turn: OwnedSemaphorePermit) {
+    let answer = async {
+        socket.write_all(FULL).await?;
+        socket.shutdown().await?;
+        tokio::io::copy(&mut (&mut socket).take(16 * 1024), &mut tokio::io::sink()).await
+    };
+    // Whoever does not listen is not waited for.
+    let _ = tokio::time::timeout(REFUSAL_TIME, answer).await;
+}
+
 struct Connection {
     router: Router,
     header_timeout: Duration,
@@ -114,26 +134,118 @@ impl Connection {
             return;
         }
         let router = self.router.clone();
-        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let first_head = Notify::new();
+        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+            first_head.notify_one();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
             router.clone().call(request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.header_timeout)
+            // hyper counts the pause between two requests as part of reading a head.
+            .header_read_timeout(self.header_timeout.max(KEEP_ALIVE))
             .serve_connection(TokioIo::new(Progress::new(socket, WRITE_TIMEOUT)), service);
         tokio::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = self.shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        // The first head follows no pause, so it has no excuse for taking longer.
+        let head_in_time = tokio::time::timeout(self.header_timeout, first_head.notified());
+        tokio::pin!(head_in_time);
+        let (mut head_is_due, mut stopping) = (true, false);
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                in_time = head_in_time.as_mut(), if head_is_due => {
+                    head_is_due = false;
+                    if in_time.is_err() {
+                        return;
+                    }
+                }
+                () = self.shutdown.cancelled(), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
             }
         };
         if let Err(error) = ended {
             // Viewers vanish all the time; this is no event for the operator.
             tracing::debug!(%error, %peer, "a connection ended early");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn serve(limits: LimitsConfig) -> (SocketAddr, CancellationToken) {
+        let listener = listen(([127, 0, 0, 1], 0).into()).expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let router = Router::new().fallback(async || "hello");
+        let shutdown = CancellationToken::new();
+        let run = run(listener, router, limits, Metrics::default(), shutdown.clone());
+        // The test's runtime ends it.
+        drop(TaskTracker::new().spawn(run));
+        (address, shutdown)
+    }
+
+    async fn connect(address: SocketAddr) -> TcpStream {
+        TcpStream::connect(address).await.expect("accepted")
+    }
+
+    async fn read_to_end(socket: &mut TcpStream) -> String {
+        let mut text = String::new();
+        let read = socket.read_to_string(&mut text);
+        tokio::time::timeout(Duration::from_secs(30), read).await.expect("closed in time").expect("text");
+        text
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_connection_too_many_is_told_so() {
+        let (address, shutdown) = serve(LimitsConfig { connections: 1, ..LimitsConfig::default() }).await;
+        let mut first = connect(address).await;
+        first.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+        let mut head = [0; 15];
+        first.read_exact(&mut head).await.expect("answered");
+        let mut second = connect(address).await;
+        // A request that is under way must not turn the answer into a reset.
+        second.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+        let answer = read_to_end(&mut second).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+        assert!(head.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{answer}");
+        drop(first);
+        let mut third = String::new();
+        while !third.starts_with("HTTP/1.1 200") {
+            let mut socket = connect(address).await;
+            socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("written");
+            third = read_to_end(&mut socket).await;
+        }
+        shutdown.cancel();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_client_that_sends_no_head_is_given_up() {
+        let header_timeout = Duration::from_millis(100);
+        let (address, shutdown) = serve(LimitsConfig { header_timeout, ..LimitsConfig::default() }).await;
+        let mut silent = connect(address).await;
+        assert_eq!(read_to_end(&mut silent).await, "");
+        let mut slow = connect(address).await;
+        slow.write_all(b"GET / HT").await.expect("written");
+        assert_eq!(read_to_end(&mut slow).await, "");
+        shutdown.cancel();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_pause_between_requests_is_no_slow_head() {
+        let header_timeout = Duration::from_millis(100);
+        let (address, shutdown) = serve(LimitsConfig { header_timeout, ..LimitsConfig::default() }).await;
+        let mut socket = connect(address).await;
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+        let mut one = vec![0; 15];
+        socket.read_exact(&mut one).await.expect("answered");
+        let closed = tokio::time::timeout(3 * header_timeout, read_to_end(&mut socket)).await;
+        assert!(closed.is_err(), "closed in the pause");
+        shutdown.cancel();
+        read_to_end(&mut socket).await;
     }
 }

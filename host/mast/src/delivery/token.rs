@@ -1,13 +1,13 @@
 //! Session tokens: what stands in the path of media playlists and segments. Signed, checked locally, nothing looked up.
 //!
-//! Layout before base64url: session id (8 bytes), line id (8), channel id (4), end in seconds since 1970 (8), then the first 16
-//! bytes of a keyed BLAKE3 over all of that. Numbers are big-endian.
+//! Layout before base64url: session id (8 bytes), line id (8), channel id (4), connections allowed (4), end in seconds since 1970
+//! (8), then the first 16 bytes of a keyed BLAKE3 over all of that. Numbers are big-endian.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mast_model::{ChannelId, LineId};
 
-const BODY: usize = 28;
+const BODY: usize = 32;
 const MAC: usize = 16;
 
 /// What a token says.
@@ -16,6 +16,8 @@ pub(super) struct Session {
     pub(super) id: u64,
     pub(super) line: LineId,
     pub(super) channel: ChannelId,
+    /// Connections that the policies left the line when the session began.
+    pub(super) limit: u32,
     /// Seconds since 1970.
     pub(super) ends: u64,
 }
@@ -37,7 +39,8 @@ impl Signer {
         bytes[..8].copy_from_slice(&session.id.to_be_bytes());
         bytes[8..16].copy_from_slice(&session.line.0.to_be_bytes());
         bytes[16..20].copy_from_slice(&session.channel.0.to_be_bytes());
-        bytes[20..BODY].copy_from_slice(&session.ends.to_be_bytes());
+        bytes[20..24].copy_from_slice(&session.limit.to_be_bytes());
+        bytes[24..BODY].copy_from_slice(&session.ends.to_be_bytes());
         let mac = self.mac(&bytes[..BODY]);
         bytes[BODY..].copy_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -57,7 +60,8 @@ impl Signer {
             id: u64::from_be_bytes(*bytes[..8].as_array()?),
             line: LineId(u64::from_be_bytes(*bytes[8..16].as_array()?)),
             channel: ChannelId(u32::from_be_bytes(*bytes[16..20].as_array()?)),
-            ends: u64::from_be_bytes(*bytes[20..BODY].as_array()?),
+            limit: u32::from_be_bytes(*bytes[20..24].as_array()?),
+            ends: u64::from_be_bytes(*bytes[24..BODY].as_array()?),
         };
         (difference == 0 && now < session.ends).then_some(session)
     }
@@ -75,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    const SESSION: Session = Session { id: 7, line: LineId(8), channel: ChannelId(9), ends: 1_000 };
+    const SESSION: Session = Session { id: 7, line: LineId(8), channel: ChannelId(9), limit: 2, ends: 1_000 };
 
     #[test]
     fn a_token_says_what_was_signed() {

@@ -33,12 +33,8 @@ pub(crate) struct Share {
 
 impl Budget {
     pub(crate) fn new(limit: usize) -> Self {
-        let shared = Shared {
-            limit,
-            used: AtomicUsize::new(0),
-            shares: Mutex::default(),
-            level: watch::Sender::new(UNLIMITED),
-        };
+        let shared =
+            Shared { limit, used: AtomicUsize::new(0), shares: Mutex::default(), level: watch::Sender::new(UNLIMITED) };
         Self { shared: Arc::new(shared) }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Counts {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Status {
     pub(crate) state: State,
+    /// The open upstream has given a response head.
+    pub(crate) head: bool,
     /// The open upstream has given bytes to play.
     pub(crate) bytes: bool,
     /// The open upstream has given a segment.
@@ -82,12 +84,12 @@ pub enum TuneError {
         retry_after: Duration,
     },
     /// Neither success nor failure in time.
-    #[error("the channel did not start within {after:?}")]
+    #[error("the channel did not start within {after:?}: {fault}")]
     Deadline {
         /// The deadline.
         after: Duration,
-        /// What the last attempt failed at, where one did.
-        fault: Option<UpstreamFault>,
+        /// What the last attempt failed at, or what the one under way still waits for.
+        fault: UpstreamFault,
     },
     /// The host is shutting down.
     #[error("the host is shutting down")]
@@ -96,7 +98,25 @@ pub enum TuneError {
 
 impl Status {
     pub(crate) fn idle() -> Self {
-        Self { state: State::Idle, bytes: false, segment: false, fresh_until: None, trouble: None, closed: false }
+        Self {
+            state: State::Idle,
+            head: false,
+            bytes: false,
+            segment: false,
+            fresh_until: None,
+            trouble: None,
+            closed: false,
+        }
+    }
+
+    /// Why a viewer has waited for nothing.
+    pub(crate) fn waiting_for(&self) -> UpstreamFault {
+        match (self.trouble, self.head, self.bytes) {
+            (Some(trouble), ..) => trouble.fault,
+            (None, false, _) => UpstreamFault::NoAnswer,
+            (None, true, false) => UpstreamFault::NoBytes,
+            (None, true, true) => UpstreamFault::NoSegments,
+        }
     }
 
     /// The answer to a viewer; none as long as it is worth waiting.

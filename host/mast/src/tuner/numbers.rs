@@ -81,7 +81,10 @@ impl Numbers {
         self.learn(next.target_duration);
         self.collect()?;
         // A discontinuity may take the number after `next`.
-        let left = self.media_end.saturating_sub(next.media).min(self.discontinuity_end.saturating_sub(next.discontinuity + 1));
+        let left = self
+            .media_end
+            .saturating_sub(next.media)
+            .min(self.discontinuity_end.saturating_sub(next.discontinuity + 1));
         if left < LOW && self.topping_up.is_none() {
             let (store, channel) = (Arc::clone(&self.store), self.channel);
             self.topping_up = Some(tokio::task::spawn_blocking(move || store.reserve_sequence(channel, BLOCK, BLOCK)));

@@ -111,8 +111,7 @@ pub(crate) fn next(state: State, order: Order, event: Event) -> (State, Action) 
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 5] =
-        [Event::Order, Event::Playable, Event::Failed, Event::IdleElapsed, Event::RetryElapsed];
+    const EVENTS: [Event; 5] = [Event::Order, Event::Playable, Event::Failed, Event::IdleElapsed, Event::RetryElapsed];
 
     /// One row per state and order, one column per event of [`EVENTS`].
     const TABLE: &str = "

@@ -146,6 +146,7 @@ impl ChannelTask {
             LinkEvent::Opened(Opened { bytes, numbers }) => {
                 self.origin.numbers.loaded(numbers);
                 self.link = Link::open(bytes);
+                self.channel.status.send_modify(|status| status.head = true);
                 let (stall, longest) = (self.parts.config.stall_timeout, self.parts.hls.max_segment_duration);
                 self.watchdog = Some(Watchdog::new(Instant::now(), stall, longest, self.origin.access_units()));
             }
@@ -222,7 +223,7 @@ impl ChannelTask {
         let trouble = Trouble { fault: failure.fault, retry_at, tell: self.backoff.tried_all(upstreams) };
         let fresh_until = self.last_segment.map(|at| at + self.origin.freshness());
         self.channel.status.send_modify(|status| {
-            (status.bytes, status.segment) = (false, false);
+            (status.head, status.bytes, status.segment) = (false, false, false);
             (status.trouble, status.fresh_until) = (Some(trouble), fresh_until);
         });
         self.happened(Event::Failed);

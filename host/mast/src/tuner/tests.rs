@@ -153,8 +153,8 @@ async fn the_last_viewer_starts_the_idle_timer() {
     drop(feed);
     assert_eq!(bench.upstream.connections("one").current, 1);
     drop(again);
-    bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.current == 0).await;
     until("idle", || report(&bench.tuner, FIRST).state == State::Idle).await;
+    bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.current == 0).await;
     assert_eq!(bench.tuner.window_bytes(), 0);
     // And it can be tuned again; the numbers go on.
     let feed = within("tune again", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
@@ -239,7 +239,9 @@ async fn who_waits_is_answered_at_the_deadline_and_at_shutdown() {
     let bench = bench_with(slow).await;
     bench.upstream.set_fault("one", Fault::HangAfterHead);
     let error = within("deadline", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap_err();
-    assert!(matches!(error, TuneError::Deadline { fault: None, .. }), "{error:?}");
+    // On a busy machine even the head may be late.
+    let waits_for = [UpstreamFault::NoBytes, UpstreamFault::NoAnswer];
+    assert!(matches!(error, TuneError::Deadline { fault, .. } if waits_for.contains(&fault)), "{error:?}");
 
     let patient = TunerConfig { start_timeout: Duration::from_secs(600), stall_timeout: PATIENCE, ..config() };
     let bench = bench_with(patient).await;

@@ -63,14 +63,27 @@ async fn the_same_device_and_channel_is_one_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn zapping_replaces_the_devices_own_lease() {
+async fn zapping_takes_the_lease_that_the_device_deserted() {
     let fixture = Fixture::new();
-    let old = fixture.grant(wanted(1, 1, Kind::Continuous, 1)).expect("granted");
-    let new = fixture.grant(wanted(2, 1, Kind::Continuous, 1)).expect("zapped");
+    let old = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
+    old.hold(Arc::new(()), 4);
+    tokio::time::advance(Duration::from_secs(4)).await;
+    assert!(fixture.grant(wanted(2, 1, Kind::Hls, 1)).is_none(), "the player still asks");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(fixture.grant(wanted(2, 2, Kind::Hls, 1)).is_none(), "nobody else's lease is taken");
+    let new = fixture.grant(wanted(2, 1, Kind::Hls, 1)).expect("zapped");
     assert!(old.ended.is_cancelled());
     assert!(!new.ended.is_cancelled());
     assert_eq!(fixture.leases.in_use(LINE), 1);
-    assert!(fixture.grant(wanted(2, 2, Kind::Continuous, 1)).is_none(), "nobody else's lease is taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_in_use_is_never_taken() {
+    let fixture = Fixture::new();
+    let old = fixture.grant(wanted(1, 1, Kind::Continuous, 1)).expect("granted");
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!(fixture.grant(wanted(2, 1, Kind::Continuous, 1)).is_none());
+    assert!(!old.ended.is_cancelled());
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +93,10 @@ async fn a_session_comes_back_only_into_free_room() {
     fixture.leases.release(&old);
     let back = Wanted { session: Some(old.id), ..wanted(1, 1, Kind::Hls, 1) };
     assert_eq!(fixture.grant(back).expect("room").id, old.id);
-    fixture.grant(wanted(2, 1, Kind::Hls, 1)).expect("zapped");
+    let other = Wanted { session: None, ..wanted(2, 1, Kind::Hls, 1) };
+    fixture.leases.release(&fixture.grant(back).expect("still there"));
+    fixture.grant(other).expect("room").hold(Arc::new(()), 1);
+    tokio::time::advance(Duration::from_secs(5)).await;
     assert!(fixture.grant(back).is_none(), "a session brought back takes nothing");
 }
 

@@ -108,7 +108,8 @@ impl Key {
         };
         add(found.instance.as_str().as_bytes());
         add(found.route.id.as_bytes());
-        // A reloaded instance may answer otherwise.
+        // A reloaded instance may answer otherwise. What it was loaded from is counted since the start, so tags end with it.
+        add(&shared.outputs.run);
         add(&shared.deps.extensions.changes().borrow().to_le_bytes());
         add(viewer.base_url.as_bytes());
         add(parts.uri.path().as_bytes());
@@ -143,11 +144,16 @@ impl Weighter<Key, Arc<Answer>> for Size {
 pub(in super::super) struct OutputCache {
     answers: Cache<Key, Arc<Answer>, Size>,
     calls: Arc<Semaphore>,
+    /// This run of the host.
+    run: [u8; 16],
 }
 
 impl OutputCache {
     pub(in super::super) fn new() -> Self {
-        Self { answers: Cache::with_weighter(ENTRIES, BUDGET, Size), calls: Arc::new(Semaphore::new(CALLS)) }
+        let mut run = [0; 16];
+        // Without randomness a viewer may be told "not modified" once too often after a restart.
+        let _ = getrandom::fill(&mut run);
+        Self { answers: Cache::with_weighter(ENTRIES, BUDGET, Size), calls: Arc::new(Semaphore::new(CALLS)), run }
     }
 
     pub(super) fn find(&self, key: &Key) -> Option<Arc<Answer>> {

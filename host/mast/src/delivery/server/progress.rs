@@ -94,7 +94,7 @@ mod tests {
         let reader = async {
             let mut taken = 0;
             while taken < 64 {
-                tokio::time::sleep(Duration::from_secs(30)).await;
+                sleep(Duration::from_secs(30)).await;
                 let mut some = [0; 16];
                 taken += theirs.read(&mut some).await.expect("written");
             }
