@@ -16,7 +16,7 @@ fn probe(file: &std::path::Path) -> Source {
     spec.grants.files.push(file.to_owned());
     spec.grants.kv = Some(ByteSize::mib(1));
     spec.grants.secrets.insert("PASSWORD".to_owned(), Secret::new("hunter2"));
-    match load(&other("tests/guests/probe"), spec, Web::new(URL, Answer::ok("a body"))) {
+    match load(&other("tests/plugins/probe"), spec, Web::new(URL, Answer::ok("a body"))) {
         Ok(Instance::Source(source)) => source,
         Ok(_) => panic!("not a source"),
         Err(error) => panic!("{error}"),
