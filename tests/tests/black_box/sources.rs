@@ -47,7 +47,8 @@ async fn ids_survive_re_orders_renames_and_absence() {
     let order: Vec<String> = get_ok(&scene.playlist_url())
         .await
         .lines()
-        .filter_map(|line| line.starts_with("#EXTINF").then(|| line.rsplit_once(',').unwrap().1.to_owned()))
+        .filter(|line| line.starts_with("#EXTINF"))
+        .map(|line| line.rsplit_once(',').unwrap().1.to_owned())
         .collect();
     assert_eq!(order, ["new", "b", "a", "c"], "the provider's order");
 }
