@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::mux::*;
 use super::*;
+use crate::lint::{Violation, lint_live};
 use crate::ts::packet::PACKET;
+use crate::window::{SequenceBase, Window, WindowConfig};
 
 const GOP: u64 = 50 * FRAME;
 
@@ -187,6 +189,19 @@ fn same(one: &Run, other: &Run) {
     assert!(one.cuts.iter().zip(&other.cuts).all(|(one, other)| one.payload == other.payload));
 }
 
+/// What is wrong with the playlists that a window makes of these segments.
+fn playlists(cuts: Vec<Cut>) -> Vec<Violation> {
+    let config = WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2 };
+    let mut window = Window::new(config, SequenceBase { media: 7, discontinuity: 3, target_duration: None });
+    let mut now = Timestamp::UNIX_EPOCH;
+    let snapshots = cuts.into_iter().map(|cut| {
+        now += cut.duration;
+        window.push(cut, now);
+        window.playlist().to_string()
+    });
+    lint_live(snapshots.collect::<Vec<String>>())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -214,6 +229,7 @@ proptest! {
         let cut = run_pieces(&config, &bytes, &pieces);
         same(&whole, &cut);
         prop_assert!(cut.held < 30_000 * 5 / 4 + 300_000);
+        prop_assert_eq!(playlists(whole.cuts), vec![]);
         // Whatever was damaged, what follows undamaged is cut again.
         let mut after = Mux::default();
         (0..4).for_each(|n| after.gop(1000 * SECOND + n * GOP, 50));
