@@ -1,6 +1,7 @@
 //! Build, run, test and bench Mast. No other build system: whatever a newcomer or CI needs is a subcommand here, and each says
 //! what it does while it does it.
 
+mod bench;
 mod build;
 mod process;
 mod run;
@@ -45,6 +46,14 @@ enum Command {
     },
     /// Start the demo: a test upstream with three channels, and a host that serves them.
     Run(run::Options),
+    /// The benchmarks, each against its peer: serve, tune; all where none is named.
+    Bench {
+        /// One JSON line per figure.
+        #[arg(long)]
+        json: bool,
+        /// Which.
+        names: Vec<String>,
+    },
     /// Everything CI runs.
     Test {
         /// Passed on to the test runner, for example a part of a test's name.
@@ -64,6 +73,7 @@ fn main() -> ExitCode {
         }
         Command::Plugin { dir, out } => build::plugin(&dir, &out),
         Command::Run(options) => run::run(&workspace, &options),
+        Command::Bench { json, names } => bench::bench(&workspace, &names, json),
         Command::Test { filter } => test::test(&workspace, &filter),
     };
     match done {

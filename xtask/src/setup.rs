@@ -18,6 +18,8 @@ pub(crate) enum For {
     Running,
     /// Also the tests.
     Tests,
+    /// Also the benchmarks.
+    Benchmarks,
 }
 
 struct Need {
@@ -57,6 +59,28 @@ const NEEDS: &[Need] = &[
         since: For::Tests,
         packages: &["nodejs", "npm"],
         is_there: || runs("node", "--version") && runs("npm", "--version"),
+    },
+    Need {
+        what: "nginx",
+        why: "the peer that serving is measured against",
+        since: For::Benchmarks,
+        packages: &["nginx-light"],
+        is_there: || Path::new("/usr/sbin/nginx").exists(),
+    },
+    Need {
+        what: "wrk",
+        why: "makes the load of the benchmarks",
+        since: For::Benchmarks,
+        packages: &["wrk"],
+        // It prints its usage and answers 1.
+        is_there: || Path::new("/usr/bin/wrk").exists(),
+    },
+    Need {
+        what: "taskset",
+        why: "keeps server and load on cores of their own",
+        since: For::Benchmarks,
+        packages: &["util-linux"],
+        is_there: || runs("taskset", "--version"),
     },
 ];
 

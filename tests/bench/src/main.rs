@@ -1,0 +1,46 @@
+//! The benchmarks behind `cargo xtask bench`: each against its peer in the same run, printed as ratios.
+//!
+//! Loopback only, bounded in count and time. Numbers of two machines do not compare; ratios mostly do.
+
+mod figure;
+mod host;
+mod load;
+mod serve;
+mod tune;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+
+use crate::figure::Report;
+
+/// Runs benchmarks.
+#[derive(Parser)]
+struct Arguments {
+    /// The binary to measure.
+    #[arg(long)]
+    mast: PathBuf,
+    /// One JSON line per figure instead of text.
+    #[arg(long)]
+    json: bool,
+    /// Which: serve, tune. All where none is named.
+    names: Vec<String>,
+}
+
+const ALL: [&str; 2] = ["serve", "tune"];
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let names = if arguments.names.is_empty() { ALL.map(str::to_owned).to_vec() } else { arguments.names };
+    let mut report = Report::new(arguments.json);
+    for name in &names {
+        match name.as_str() {
+            "serve" => serve::run(&arguments.mast, &mut report).await.context("bench serve")?,
+            "tune" => tune::run(&arguments.mast, &mut report).await.context("bench tune")?,
+            other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),
+        }
+    }
+    Ok(())
+}
