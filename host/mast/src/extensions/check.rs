@@ -17,6 +17,10 @@ use crate::config::{Config, Problem};
 pub fn check(config: &Config) -> Vec<(String, String)> {
     let folder = &config.plugins.dir;
     let of_folder = |problem: String| vec![(folder.display().to_string(), problem)];
+    // A host without it would run, and serve nothing.
+    if !folder.exists() {
+        return of_folder("does not exist; make the folder, or correct [plugins] dir".to_owned());
+    }
     // A check leaves nothing behind where no host has run yet.
     let cache_dir = config.data_dir.is_dir().then(|| cache_dir(&config.data_dir));
     let runtime = match Runtime::new(RuntimeConfig { cache_dir }) {

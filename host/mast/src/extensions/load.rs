@@ -13,7 +13,7 @@ use super::config::{InstanceConfig, PluginsConfig};
 use super::policy::PolicyCalls;
 use crate::catalog::SourceCalls;
 
-/// Between refreshes of a source without `refresh`.
+/// Between refreshes of a source whose file and manifest say nothing.
 const REFRESH: Duration = Duration::from_secs(6 * 3600);
 
 /// Providers block those who come more often.
@@ -21,7 +21,8 @@ const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 
 /// A loaded plugin.
 pub(super) enum Loaded {
-    Source(Arc<dyn SourceCalls>),
+    /// With the default that the manifest declares for `[config] refresh`.
+    Source(Arc<dyn SourceCalls>, Option<String>),
     /// Checked at load; its first caller comes with the guide.
     Epg,
     Output(mast_plugin::Output),
@@ -47,7 +48,7 @@ impl Loader for PluginLoader {
         let component = component::read(&config.component, self.bundled).map_err(|error| error.to_string())?;
         let loaded = self.runtime.load(&component, self.spec(config), self.services.clone());
         Ok(match loaded.map_err(|error| reason(&error))? {
-            Instance::Source(source) => Loaded::Source(Arc::new(source)),
+            Instance::Source(source) => Loaded::Source(Arc::new(source), self.declared_refresh(&component)),
             Instance::Epg(_) => Loaded::Epg,
             Instance::Output(output) => Loaded::Output(output),
             Instance::Policy(policy) => Loaded::Policy(Arc::new(policy)),
@@ -56,6 +57,11 @@ impl Loader for PluginLoader {
 }
 
 impl PluginLoader {
+    fn declared_refresh(&self, component: &[u8]) -> Option<String> {
+        let schema = self.runtime.inspect(component).ok()?.config?;
+        Some(schema.pointer("/properties/refresh/default")?.as_str()?.to_owned())
+    }
+
     fn spec(&self, config: &InstanceConfig) -> InstanceSpec {
         // The file's reader has checked that every granted secret exists.
         let secret = |name: &String| Some((name.clone(), self.plugins.secrets.get(name)?.clone()));
@@ -82,14 +88,21 @@ fn reason(error: &LoadError) -> String {
     }
 }
 
-/// `[config] refresh` of a source; the plugin sees it, the host acts on it.
-pub(super) fn refresh_interval(config: &InstanceConfig) -> Result<Duration, String> {
-    let Some(value) = config.config.get("refresh").filter(|_| config.kind == Kind::Source) else { return Ok(REFRESH) };
+/// `[config] refresh` of a source, if it says so; the plugin sees it, the host acts on it.
+pub(super) fn refresh_interval(config: &InstanceConfig) -> Result<Option<Duration>, String> {
+    let Some(value) = config.config.get("refresh").filter(|_| config.kind == Kind::Source) else { return Ok(None) };
     let invalid = |problem: &str| format!("config.refresh = {value}: {problem}");
     let text = value.as_str().ok_or_else(|| invalid("expected a span of time in quotes, for example \"6h\""))?;
     let span: Span = text.parse().map_err(|error: mast_model::units::InvalidSpan| invalid(&error.to_string()))?;
     if span.0 < SHORTEST_REFRESH {
-        return Err(invalid(&format!("expected at least {}", Span(SHORTEST_REFRESH))));
+        let (asked, used) = (span, Span(SHORTEST_REFRESH));
+        tracing::warn!(instance = %config.id, %asked, %used, "config.refresh is too short for a provider's patience");
     }
-    Ok(span.0)
+    Ok(Some(span.0.max(SHORTEST_REFRESH)))
+}
+
+/// What a source is refreshed by: what its file says, or its manifest, or six hours.
+pub(super) fn refresh_or_default(configured: Option<Duration>, declared: Option<&str>) -> Duration {
+    let declared = declared.and_then(|text| text.parse::<Span>().ok()).map(|span| span.0.max(SHORTEST_REFRESH));
+    configured.or(declared).unwrap_or(REFRESH)
 }

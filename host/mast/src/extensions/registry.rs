@@ -17,7 +17,7 @@ use mast_plugin::Kind;
 
 use super::component::Fingerprint;
 use super::config::{Component, InstanceConfig, OnError, PluginsConfig};
-use super::load::{Loaded, Loader, refresh_interval};
+use super::load::{Loaded, Loader, refresh_interval, refresh_or_default};
 use super::policy::Policy;
 use super::status::{InstanceState, InstanceStatus};
 use super::table::{Member, Table};
@@ -164,8 +164,8 @@ impl Registry {
         if !config.enabled {
             return Outcome::Disabled;
         }
-        let refresh = match refresh_interval(config) {
-            Ok(refresh) => refresh,
+        let configured = match refresh_interval(config) {
+            Ok(configured) => configured,
             Err(problem) => return Outcome::Failed(problem),
         };
         let loaded = match self.loader.load(config) {
@@ -176,6 +176,11 @@ impl Registry {
             Loaded::Policy(calls) => Some(Arc::new(Policy::new(config.id.clone(), Arc::clone(calls), config.on_error))),
             _ => None,
         };
+        let declared = match &loaded {
+            Loaded::Source(_, declared) => declared.as_deref(),
+            _ => None,
+        };
+        let refresh = refresh_or_default(configured, declared);
         self.generation += 1;
         Outcome::Loaded(Running {
             config: Arc::clone(config),
@@ -237,7 +242,7 @@ impl Registry {
             let id = InstanceId::new(name).ok()?;
             match (&entry.running, &entry.state) {
                 (Some(running), _) => match &running.loaded {
-                    Loaded::Source(calls) => Some(SourceEntry {
+                    Loaded::Source(calls, _) => Some(SourceEntry {
                         id,
                         generation: running.generation,
                         calls: Some(Arc::clone(calls)),
