@@ -62,6 +62,8 @@ pub(super) fn start(
             }
             supervisor.follow(&set, true);
         }
+        // Loaded plugins hold the services they are lent, and these hold the catalogue: nobody would ever let go.
+        supervisor.catalog.shared.sources.store(Arc::default());
     });
 }
 

@@ -57,9 +57,8 @@ pub(super) fn read(component: &Component, bundled: Bundled) -> Result<Cow<'stati
         Component::Bundled(name) => Ok(Cow::Borrowed(bundled.find(name)?)),
         Component::File { path, sha256 } => {
             let bytes = read_file(path, MAX_COMPONENT)?;
-            match sha256 {
-                Some(expected) => check(path, &bytes, expected)?,
-                None => {}
+            if let Some(expected) = sha256 {
+                check(path, &bytes, expected)?;
             }
             Ok(Cow::Owned(bytes))
         }
