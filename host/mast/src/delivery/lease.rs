@@ -114,9 +114,10 @@ impl<T> Leases<T> {
 
     /// Grants a connection, or none when the line has as many as it may.
     ///
-    /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for something else
-    /// while the line is at its limit gives up an HLS lease of its own that it has stopped asking for: that is zapping. What is in use is never
-    /// taken, and a session that is to be brought back takes nothing.
+    /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for another channel over
+    /// HLS while the line is at its limit gives up its oldest HLS lease in the same step: that is zapping, and the player of the old channel cannot
+    /// take it back. Asking for continuous MPEG-TS takes only an HLS lease that its player has deserted. A socket is never taken, nor is
+    /// another device's lease, and a session that is to be brought back takes nothing.
     pub(super) fn grant(&self, wanted: Wanted, new_id: impl FnOnce() -> u64) -> Option<Arc<Lease<T>>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let leases = lines.entry(wanted.line).or_default();
@@ -132,7 +133,9 @@ impl<T> Leases<T> {
             return Some(Arc::clone(lease));
         }
         if leases.len() >= wanted.limit as usize {
-            let own = leases.iter().position(|lease| lease.device == wanted.device && self.deserted(lease));
+            let zaps =
+                |lease: &Arc<Lease<T>>| lease.kind == Kind::Hls && (wanted.kind == Kind::Hls || self.deserted(lease));
+            let own = leases.iter().position(|lease| lease.device == wanted.device && zaps(lease));
             let superseded = leases.remove(own.filter(|_| wanted.session.is_none())?);
             self.forget(&superseded);
             if leases.len() >= wanted.limit as usize {

@@ -63,18 +63,25 @@ async fn the_same_device_and_channel_is_one_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn zapping_takes_the_lease_that_the_device_deserted() {
+async fn zapping_takes_the_devices_own_hls_lease() {
     let fixture = Fixture::new();
     let old = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
     old.hold(Arc::new(()), 4);
-    tokio::time::advance(Duration::from_secs(4)).await;
-    assert!(fixture.grant(wanted(2, 1, Kind::Hls, 1)).is_none(), "the player still asks");
-    tokio::time::advance(Duration::from_secs(1)).await;
     assert!(fixture.grant(wanted(2, 2, Kind::Hls, 1)).is_none(), "nobody else's lease is taken");
     let new = fixture.grant(wanted(2, 1, Kind::Hls, 1)).expect("zapped");
     assert!(old.ended.is_cancelled());
     assert!(!new.ended.is_cancelled());
     assert_eq!(fixture.leases.in_use(LINE), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn continuous_takes_only_a_deserted_lease() {
+    let fixture = Fixture::new();
+    fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted").hold(Arc::new(()), 4);
+    tokio::time::advance(Duration::from_secs(4)).await;
+    assert!(fixture.grant(wanted(2, 1, Kind::Continuous, 1)).is_none(), "the player still asks");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(fixture.grant(wanted(2, 1, Kind::Continuous, 1)).is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -52,15 +52,9 @@ impl SourceCalls for FakeSource {
     fn resolve<'a>(&'a self, _: &'a str, _: u32) -> BoxFuture<'a, Result<Upstream, CallError>> {
         Box::pin(async {
             let instance = InstanceId::new("fake").unwrap();
-            let (plugin, version) = ("", "");
+            let (plugin, version) = ("fake".into(), "0.1.0".into());
             let failure = CallFailure::Trap("never called".into());
-            Err(CallError {
-                instance,
-                plugin: plugin.into(),
-                version: version.into(),
-                function: "resolver.resolve",
-                failure,
-            })
+            Err(CallError { instance, plugin, version, function: "resolver.resolve", failure })
         })
     }
 }
