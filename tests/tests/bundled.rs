@@ -63,7 +63,7 @@ fn source(component: &[u8], config: Value, web: Web) -> mast_plugin::Source {
 
 const URL: &str = "http://provider.example/list";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn source_m3u_reads_a_large_playlist_within_the_default_limits() {
     const CHANNELS: usize = 100_000;
     let mut text = "#EXTM3U\n".to_owned();
@@ -86,7 +86,7 @@ async fn source_m3u_reads_a_large_playlist_within_the_default_limits() {
     assert!(lineup.warnings.is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_report_what_the_upstream_did() {
     for id in ["source-m3u", "source-channels-txt"] {
         let one = if id == "source-m3u" {
@@ -172,7 +172,7 @@ fn output_m3u_writes_a_long_list() {
     assert_eq!(body.lines().count(), 20_001);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tutorials_plugin_runs_and_its_grant_is_asked_for() {
     let component = other("examples/plugins/minimal-source");
     let ungranted = load(&component, spec(Kind::Source, json!({ "url": URL })), Web::default()).err().unwrap();

@@ -109,6 +109,7 @@ impl App {
                 tracing::error!(%error, "the control socket ended");
             }
         });
+        tasks.spawn(look_for_ffmpeg());
         tasks.close();
         tracing::info!("listening on http://{address}");
         Ok(Self { delivery, tuner, tasks, stop_delivery, stop })
@@ -130,6 +131,18 @@ impl App {
         if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
             tracing::warn!(left = self.tasks.len(), "tasks did not end in time");
         }
+    }
+}
+
+/// Says at start-up whether channels can be transcoded. The copy path does not need FFmpeg.
+async fn look_for_ffmpeg() {
+    let found = async {
+        let program = mast_ffmpeg::find(std::env::var_os("PATH").as_deref())?;
+        mast_ffmpeg::version(&program).await
+    };
+    match found.await {
+        Ok(version) => tracing::info!(%version, "FFmpeg found"),
+        Err(error) => tracing::info!(%error, "transcoding will not be available; install the package ffmpeg"),
     }
 }
 

@@ -55,67 +55,67 @@ async fn comes_and_goes(fault: Fault, reasons: &[&str]) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reset() {
     comes_and_goes(Fault::Reset, &["broken", "connect", "ended"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence() {
     comes_and_goes(Fault::Stall, &["no-bytes"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proper_end() {
     comes_and_goes(Fault::Close, &["ended"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_end_in_the_middle_of_a_packet() {
     comes_and_goes(Fault::Truncate, &["broken", "ended"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn garbage() {
     comes_and_goes(Fault::Garbage, &["garbage", "no-access-units", "no-segments"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn null_packets() {
     comes_and_goes(Fault::NullFlood, &["no-access-units", "no-segments"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_error_page() {
     comes_and_goes(Fault::Html, &["html"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn zero_bytes() {
     comes_and_goes(Fault::Empty, &["empty"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal() {
     comes_and_goes(Fault::Status(403), &["status"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redirects_without_end() {
     comes_and_goes(Fault::RedirectLoop, &["redirects"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_answer() {
     comes_and_goes(Fault::HangBeforeHead, &["no-bytes", "no-answer"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redirect_to_where_nobody_granted() {
     comes_and_goes(Fault::RedirectTo("http://169.254.169.254/latest/".to_owned()), &["not-granted"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_is_a_discontinuity_and_no_failure() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -135,32 +135,34 @@ async fn a_clock_that_jumps_is_a_discontinuity_and_no_failure() {
     assert_eq!(scene.upstream.connections("one").total, 1, "no restart was needed");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_viewer_of_a_dead_channel_is_answered() {
-    let scene = Scene::of_clips(["one", "two"]).await;
-    let ids = scene.channels(2).await;
-    for (fault, at_most) in [(Fault::Status(404), 20), (Fault::HangAfterHead, 25), (Fault::Garbage, 25)] {
-        scene.upstream.set_fault("one", fault.clone());
+    let scene = Scene::of_clips(["missing", "silent", "garbled", "well"]).await;
+    let ids = scene.channels(4).await;
+    let faults =
+        [("missing", Fault::Status(404), 20), ("silent", Fault::HangAfterHead, 25), ("garbled", Fault::Garbage, 25)];
+    for (name, fault, at_most) in faults {
+        scene.upstream.set_fault(name, fault.clone());
         let asked = Instant::now();
         let (playlist, continuous) =
-            tokio::join!(get_owned(scene.live(ids["one"], "m3u8")), get_owned(scene.live(ids["one"], "ts")));
+            tokio::join!(get_owned(scene.live(ids[name], "m3u8")), get_owned(scene.live(ids[name], "ts")));
         assert!(asked.elapsed() < Duration::from_secs(at_most), "{fault}: answered after {:?}", asked.elapsed());
         for (status, body) in [playlist, continuous] {
             assert!(matches!(status, 502..=504), "{fault}: {status} {body}");
             assert!(body.len() < 200 && !body.contains("127.0.0.1"), "{fault}: one sentence without addresses: {body}");
         }
-        scene.upstream.set_fault("one", None);
-        let url = scene.live(ids["one"], "m3u8");
+        scene.upstream.set_fault(name, None);
+        let url = scene.live(ids[name], "m3u8");
         eventually("the channel recovers by itself", async || (get(&url).await.0 == 200).then_some(())).await;
     }
-    HlsPlayer::open(&scene.live(ids["two"], "m3u8")).await.segments(1).await;
+    HlsPlayer::open(&scene.live(ids["well"], "m3u8")).await.segments(1).await;
 }
 
 async fn get_owned(url: String) -> (u16, String) {
     get(&url).await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_that_was_killed_comes_back() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mast_tests::{HlsPlayer, Instance, eventually};
+use mast_tests::{HlsPlayer, Instance, eventually, get};
 
 use crate::scene::Scene;
 
@@ -28,7 +28,7 @@ fn check_names(scene: &Scene, names: &[(&str, &str)]) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_are_no_plugins() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -53,10 +53,16 @@ async fn files_that_are_no_plugins() {
         scene.host.wait_for_log(&["ERROR", name, hint]);
     }
     check_names(&scene, &bad.map(|(name, _, hint)| (name, if name == "kind" { "kind = \"source\"" } else { hint })));
+    // The host serves on. A policy that cannot be asked denies, as a broken lock stays shut, until its file is mended or gone.
+    let (status, body) = get(&scene.live(id, "m3u8")).await;
+    assert_eq!(status, 403, "{body}");
+    scene.host.remove_instance("kind");
+    let url = scene.live(id, "m3u8");
+    eventually("the policy is gone", async || (get(&url).await.0 == 200).then_some(())).await;
     HlsPlayer::open(&scene.live(id, "m3u8")).await.segments(1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_grant_is_answered_with_the_lines_to_add() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -82,7 +88,7 @@ async fn a_missing_grant_is_answered_with_the_lines_to_add() {
     HlsPlayer::open(&scene.live(ids["Extra"], "m3u8")).await.segments(1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plugin_that_panics_or_loops_is_stopped_and_named() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];

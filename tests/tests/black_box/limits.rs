@@ -14,7 +14,7 @@ fn credential_paths(username: &str, password: &str, id: u32) -> [String; 3] {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_and_an_unknown_username_look_the_same() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -35,7 +35,7 @@ fn is_a_sentence(text: &str) -> bool {
     !text.is_empty() && text.len() < 200 && !text.contains('\n') && !text.contains('<') && !text.contains("Error")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn expired_disabled_and_unknown_tokens() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -59,7 +59,7 @@ async fn expired_disabled_and_unknown_tokens() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn unknown_channels_are_404_and_so_are_those_not_bought() {
     let scene = Scene::of_clips(["one", "two"]).await;
     scene.channels(2).await;
@@ -75,7 +75,7 @@ async fn unknown_channels_are_404_and_so_are_those_not_bought() {
     assert_eq!(scene.upstream.connections("one").total + scene.upstream.connections("two").total, 0);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_of_someone_else_or_of_nobody_is_refused() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -93,7 +93,7 @@ async fn a_session_of_someone_else_or_of_nobody_is_refused() {
     assert!(matches!(status, 401 | 403 | 404), "{status} {body}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn max_connections_counts_real_viewers_and_frees_their_slots() {
     let scene = Scene::of_clips(["one", "two"]).await;
     let ids = scene.channels(2).await;

@@ -36,27 +36,27 @@ async fn every_segment_decodes(video: Video, audio: Audio, codecs: &[&str]) {
     assert!(decoded.frames > 5, "{decoded:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h264_with_aac() {
     every_segment_decodes(Video::H264, Audio::Aac, &["h264", "aac"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hevc_with_ac3() {
     every_segment_decodes(Video::Hevc, Audio::Ac3, &["hevc", "ac3"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn h264_with_mp2() {
     every_segment_decodes(Video::H264, Audio::Mp2, &["h264", "mp2"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn audio_only() {
     every_segment_decodes(Video::None, Audio::Aac, &["aac"]).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_live_patterns_play_in_ffmpeg() {
     let patterns = [
         ChannelSpec::pattern("one").gop(Duration::from_secs(1)),
@@ -75,7 +75,7 @@ async fn three_live_patterns_play_in_ffmpeg() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_share_one_upstream_connection_and_the_last_one_releases_it() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -95,7 +95,7 @@ async fn viewers_share_one_upstream_connection_and_the_last_one_releases_it() {
     assert_eq!(scene.upstream.connections("one").total, 2, "and it starts again");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_token_form_plays_too() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -105,7 +105,7 @@ async fn the_token_form_plays_too() {
     assert_eq!(decode(&segments[0].1).await.codecs, ["h264", "aac"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upstream_without_burst_starts_at_its_next_keyframe() {
     let clip = Clip::standard().unwrap();
     let scene = Scene::start([ChannelSpec::clip("one", &clip)]).await;
@@ -117,7 +117,7 @@ async fn an_upstream_without_burst_starts_at_its_next_keyframe() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_direct_upstream_needs_no_playlist_attributes() {
     let clip = Clip::standard().unwrap();
     let upstream = Upstream::start([quick("one", &clip)]).await.unwrap();

@@ -5,7 +5,7 @@ use reqwest::{Method, header};
 
 use crate::scene::Scene;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn head_options_cors_and_gzip() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -47,7 +47,7 @@ async fn head_options_cors_and_gzip() {
     assert!(client.head(segment).send().await.unwrap().headers().contains_key(header::CONTENT_LENGTH));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_methods_and_unknown_paths_are_refused() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -62,7 +62,7 @@ async fn other_methods_and_unknown_paths_are_refused() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_metrics() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -75,7 +75,7 @@ async fn health_and_metrics() {
     assert!(!metrics.contains("secret-anna") && !metrics.contains(&scene.line.token), "no credentials in metrics");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_holds_no_credentials_and_no_upstream_urls() {
     let mut scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -89,7 +89,7 @@ async fn the_log_holds_no_credentials_and_no_upstream_urls() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_host_starts_without_any_plugin_and_stops_when_asked() {
     let mut host = TestHost::start(&[]);
     get_ok(&host.url("/healthz")).await;

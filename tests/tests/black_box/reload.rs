@@ -14,7 +14,7 @@ async fn lineup_becomes(scene: &Scene, names: &[&str]) {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sources_come_change_and_go() {
     let scene = Scene::of_clips(["one", "two"]).await;
     let ids = scene.channels(2).await;
@@ -40,7 +40,7 @@ async fn sources_come_change_and_go() {
     assert_eq!(scene.upstream.connections("one").total, 1, "and its viewers noticed nothing");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_edits_change_nothing() {
     let scene = Scene::of_clips(["one"]).await;
     scene.channels(1).await;
@@ -76,7 +76,7 @@ async fn broken_edits_change_nothing() {
     assert!(!scene.host.log().lines().skip(seen).any(|line| line.contains("goes on as before")));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_takes_effect_at_once_and_goes_again() {
     let scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -94,7 +94,7 @@ async fn a_policy_takes_effect_at_once_and_goes_again() {
     eventually("no policy, no refusal", async || (get(&url).await.0 == 200).then_some(())).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_is_for_the_lines_and_bouquets_it_names() {
     let clip = Clip::standard().unwrap();
     let upstream = Upstream::start([quick("one", &clip), ChannelSpec::clip("two", &clip)]).await.unwrap();

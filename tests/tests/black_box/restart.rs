@@ -5,7 +5,7 @@ use mast_tests::{HlsPlayer, get};
 
 use crate::scene::Scene;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_goes_on_after_kill_9() {
     let mut scene = Scene::of_clips(["one", "two"]).await;
     let ids = scene.channels(2).await;
@@ -39,7 +39,7 @@ async fn everything_goes_on_after_kill_9() {
     assert!(scene.host.stop().success(), "and it still stops properly");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarting_many_times_never_repeats_a_number() {
     let mut scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -59,7 +59,7 @@ async fn restarting_many_times_never_repeats_a_number() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_can_be_managed_without_a_server() {
     let mut scene = Scene::of_clips(["one"]).await;
     let id = scene.channels(1).await["one"];
@@ -76,7 +76,7 @@ async fn lines_can_be_managed_without_a_server() {
     HlsPlayer::open(&url).await.segments(1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_host_on_the_same_data_folder_is_refused() {
     let scene = Scene::of_clips(["one"]).await;
     let output = scene.host.mast(&["serve"]);

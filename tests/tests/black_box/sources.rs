@@ -21,7 +21,7 @@ fn refresh_now(scene: &Scene, round: u32) {
     scene.host.write_instance(&Instance::new("provider", format!("{}[limits]\ncall = \"{round}s\"\n", instance.text)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_survive_re_orders_renames_and_absence() {
     let scene = Scene::of_clips(["a", "b", "c"]).await;
     let first = scene.channels(3).await;
@@ -53,7 +53,7 @@ async fn ids_survive_re_orders_renames_and_absence() {
     assert_eq!(order, ["new", "b", "a", "c"], "the provider's order");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_fetches_keep_the_last_good_lineup_and_say_so() {
     let scene = Scene::of_clips(["a", "b"]).await;
     let before = scene.channels(2).await;
@@ -84,7 +84,7 @@ async fn bad_fetches_keep_the_last_good_lineup_and_say_so() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lineup_survives_a_restart_while_the_provider_is_down() {
     let mut scene = Scene::of_clips(["a", "b"]).await;
     let before = scene.channels(2).await;
@@ -94,7 +94,7 @@ async fn a_lineup_survives_a_restart_while_the_provider_is_down() {
     assert_eq!(scene.channels(2).await, before);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scheduled_refreshes_are_conditional() {
     let scene = Scene::of_clips(["a"]).await;
     let before = scene.channels(1).await;
@@ -111,7 +111,7 @@ async fn scheduled_refreshes_are_conditional() {
     scene.channels(2).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_old_panel_s_catalogue_is_a_source() {
     let clip = Clip::standard().unwrap();
     let upstream = Upstream::start([quick("one", &clip), quick("two", &clip)]).await.unwrap();
@@ -132,7 +132,7 @@ async fn the_old_panel_s_catalogue_is_a_source() {
     mast_tests::HlsPlayer::open(&scene.live(ids["First"], "m3u8")).await.segments(1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ungranted_destination_is_named() {
     let upstream = Upstream::start([]).await.unwrap();
     let text =

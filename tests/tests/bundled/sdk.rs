@@ -23,7 +23,7 @@ fn probe(file: &std::path::Path) -> Source {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_function_of_the_host_is_reached() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "a file").unwrap();
@@ -41,7 +41,7 @@ async fn every_function_of_the_host_is_reached() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_say_what_happened_and_the_next_call_works() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let probe = probe(file.path());
@@ -65,7 +65,7 @@ async fn failures_say_what_happened_and_the_next_call_works() {
     assert_eq!(probe.resolve("echo still", 0).await.unwrap().url, "still 0");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guide_importer_runs() {
     let component = other("examples/plugins/minimal-guide");
     let Ok(Instance::Epg(epg)) = load(&component, spec(Kind::Epg, json!({})), Web::default()) else {

@@ -328,13 +328,14 @@ fn plugin_of(config: &InstanceConfig) -> String {
 
 fn log(name: &str, state: &InstanceState, running: bool, config: Option<&InstanceConfig>) {
     let plugin = config.map(plugin_of).unwrap_or_default();
+    let file = format!("{name}.toml");
     match state {
         InstanceState::Loaded => tracing::info!(instance = %name, %plugin, "instance loaded"),
         InstanceState::Disabled => tracing::info!(instance = %name, "instance disabled"),
         InstanceState::Failed(reason) if running => {
-            tracing::error!(instance = %name, %reason, "the edit cannot be used; the instance goes on as before");
+            tracing::error!(instance = %name, file, %reason, "the edit cannot be used; the instance goes on as before");
         }
-        InstanceState::Failed(reason) => tracing::error!(instance = %name, %reason, "instance not loaded"),
+        InstanceState::Failed(reason) => tracing::error!(instance = %name, file, %reason, "instance not loaded"),
     }
 }
 
