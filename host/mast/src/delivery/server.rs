@@ -40,7 +40,7 @@ const REFUSAL_TIME: Duration = Duration::from_secs(2);
 const GRACE: Duration = Duration::from_secs(5);
 /// What is answered above the limit; the connection closes behind it.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 5\r\n\
-    content-length: 43\r\nconnection: close\r\n\r\nall connections are in use, try again later\n";
+    content-length: 44\r\nconnection: close\r\n\r\nall connections are in use, try again later\n";
 
 /// Binds the listener.
 pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
