@@ -92,8 +92,9 @@ impl ChannelTask {
         self.channel.status.send_modify(|status| status.closed = true);
     }
 
-    fn order(&mut self) -> Order {
-        if *self.order.borrow_and_update() > 0 { Order::Wanted } else { Order::Released }
+    /// Only looks: a change that arrives together with another event must still wake the loop as `Event::Order`.
+    fn order(&self) -> Order {
+        if *self.order.borrow() > 0 { Order::Wanted } else { Order::Released }
     }
 
     /// Looks the event up in the table and does what it says.

@@ -162,6 +162,17 @@ async fn the_last_viewer_starts_the_idle_timer() {
     assert_eq!(bench.upstream.connections("one").total, 2);
 }
 
+/// The order changes in the very moment in which the channel becomes playable.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_that_goes_as_soon_as_it_is_answered_is_noticed() {
+    let bench = bench_with(TunerConfig { idle_timeout: Duration::from_millis(1), ..config() }).await;
+    for n in 0..30 {
+        let need = if n % 2 == 0 { Need::Playlist } else { Need::Bytes };
+        drop(within("tune", bench.tuner.watch(FIRST, need)).await.unwrap());
+        until("idle", || report(&bench.tuner, FIRST).state == State::Idle).await;
+    }
+}
+
 /// What each fault is called when a channel cannot start.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_at_the_start_is_told_to_who_waits() {
