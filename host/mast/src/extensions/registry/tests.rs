@@ -31,7 +31,7 @@ impl Loader for FakeLoader {
         }
         match (config.config["fail"].as_str(), config.kind) {
             (Some(reason), _) => Err(reason.to_owned()),
-            (None, Kind::Source) => Ok(Loaded::Source(Arc::new(FakeSource))),
+            (None, Kind::Source) => Ok(Loaded::Source(Arc::new(FakeSource), Some("5m".to_owned()))),
             (None, Kind::Auth) => Ok(Loaded::Policy(Arc::new(FakePolicy))),
             (None, kind) => Err(format!("no fake of kind {kind}")),
         }
@@ -161,7 +161,7 @@ fn a_broken_edit_changes_nothing_and_a_mended_one_counts() {
         "kind = \"source\"\nplugin = \"p\"\nunknown = 1\n",
         "kind = \"source\"\nplugin = \"p\"\n[config]\nfail = \"on purpose\"\n",
         "kind = \"source\"\nplugin = \"p\"\n[config]\nrefresh = \"often\"\n",
-        "kind = \"source\"\nplugin = \"p\"\n[config]\nrefresh = \"1s\"\n",
+        "kind = \"source\"\nplugin = \"p\"\n[config]\nrefresh = 60\n",
         "kind = \"source\"\npath = \"missing.wasm\"\n",
         "",
     ] {
@@ -188,14 +188,14 @@ fn a_broken_edit_changes_nothing_and_a_mended_one_counts() {
 fn failures_name_the_cause() {
     let mut folder = Folder::new();
     folder.write("a.toml", "kind = \"sauce\"\nplugin = \"p\"\n");
-    folder.write("b.toml", "kind = \"source\"\nplugin = \"p\"\n[config]\nrefresh = \"1s\"\n");
+    folder.write("b.toml", "kind = \"source\"\nplugin = \"p\"\n[config]\nrefresh = 60\n");
     folder.write("C.toml", SOURCE);
     std::fs::create_dir(folder.dir.path().join("plugins.d/d.toml")).unwrap();
     folder.scan();
     let states = folder.states();
     assert!(states[0].starts_with("C failed: rename the file: \"C\" is not an instance name"), "{states:?}");
     assert!(states[1].starts_with("a failed: line 1: kind = \"sauce\": expected one of"), "{states:?}");
-    assert_eq!(states[2], "b failed: config.refresh = \"1s\": expected at least 10s");
+    assert_eq!(states[2], "b failed: config.refresh = 60: expected a span of time in quotes, for example \"6h\"");
     assert_eq!(states[3], "d failed: is not a file");
 }
 
@@ -301,4 +301,16 @@ fn a_folder_that_cannot_be_read_changes_nothing() {
     assert!(!folder.registry.scan());
     assert!(folder.registry.folder_problem().unwrap().contains("plugins.d could not be read: "));
     assert_eq!(folder.states(), ["a loaded, running"]);
+}
+
+#[test]
+fn the_interval_is_the_files_or_the_manifests() {
+    let mut folder = Folder::new();
+    folder.write("a.toml", SOURCE);
+    folder.write("b.toml", &format!("{SOURCE}[config]\nrefresh = \"1h30m\"\n"));
+    folder.write("c.toml", &format!("{SOURCE}[config]\nrefresh = \"1s\"\n"));
+    folder.scan();
+    let seconds: Vec<u64> = folder.registry.sources().iter().map(|source| source.refresh.as_secs()).collect();
+    assert_eq!(seconds, [300, 5_400, 10]);
+    assert_eq!(refresh_or_default(None, None), Duration::from_secs(6 * 3600));
 }
