@@ -115,7 +115,7 @@ async fn a_plugin_that_panics_or_loops_is_stopped_and_named() {
     // The same file, well behaved: nothing of the earlier calls is left in it.
     scene.host.write_instance(&instance("panics", "none"));
     eventually("its channel", async || {
-        let (status, text) = mast_tests::get(&scene.playlist_url()).await;
+        let (status, text) = get(&scene.playlist_url()).await;
         (status == 200 && text.contains("Reformed")).then_some(())
     })
     .await;

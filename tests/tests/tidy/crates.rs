@@ -246,7 +246,7 @@ fn fences_hold_in_manifests() {
         ("wasmtime", &["mast-plugin"]),
         ("redb", &["mast-store"]),
         ("axum", &["mast"]),
-        ("reqwest", &["mast", "mast-tests", "mast-upstream"]),
+        ("reqwest", &["mast", "mast-bench", "mast-tests", "mast-upstream"]),
         ("wit-component", &["mast-plugin-build", "mast-plugin"]),
         ("wit-bindgen", &["mast-sdk"]),
     ];

@@ -21,11 +21,13 @@ impl Attributes {
     }
 
     #[cfg(test)]
+    /// Adds an attribute, as written.
     pub fn push(&mut self, name: &str, value: &str) {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
     #[cfg(test)]
+    /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &(String, String)> {
         self.0.iter()
     }
