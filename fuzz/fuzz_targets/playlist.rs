@@ -17,9 +17,16 @@ fuzz_target!(|fields: Fields| {
     lint::lint_live([text]);
 
     let codecs = Codecs { names, resolution, frame_rate };
-    let variant = |uri: &String| Variant { uri: uri.clone(), bandwidth: discontinuity, average_bandwidth: Some(1), codecs: codecs.clone() };
-    let multivariant =
-        MultivariantPlaylist { independent_segments: true, variants: segments.iter().map(|(uri, ..)| variant(uri)).collect() };
+    let variant = |uri: &String| Variant {
+        uri: uri.clone(),
+        bandwidth: discontinuity,
+        average_bandwidth: Some(1),
+        codecs: codecs.clone(),
+    };
+    let multivariant = MultivariantPlaylist {
+        independent_segments: true,
+        variants: segments.iter().map(|(uri, ..)| variant(uri)).collect(),
+    };
     let (parsed, violations) = lint::parse(&multivariant.to_string());
     assert_eq!(parsed.variants.len(), segments.len());
     assert!(violations.iter().all(|violation| violation.line == 0), "{violations:?}");
@@ -41,6 +48,9 @@ fuzz_target!(|fields: Fields| {
     assert_eq!(parsed.target_duration.map(|(_, target)| target), Some(u64::from(playlist.target_duration)));
     assert_eq!(parsed.segments.len(), playlist.entries.len());
     for (read, written) in parsed.segments.iter().zip(&playlist.entries) {
-        assert_eq!((read.duration, read.date, read.discontinuity), (written.duration, Some(written.started_at), written.discontinuity));
+        assert_eq!(
+            (read.duration, read.date, read.discontinuity),
+            (written.duration, Some(written.started_at), written.discontinuity)
+        );
     }
 });

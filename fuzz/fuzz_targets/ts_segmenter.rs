@@ -7,14 +7,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use mast_media::lint::Linter;
+use mast_media::ts::section::{packetize, seal};
 use mast_media::{Event, Segmenter, SegmenterConfig, SequenceBase, Window, WindowConfig};
 
 const MAX_BYTES: usize = 20_000;
 
-fuzz_target!(|input: (u16, bool, Vec<u8>)| {
-    let (push, framed, bytes) = input;
-    // A fuzzer rarely finds five sync bytes in a row: half of the inputs get theirs for free.
-    let bytes = if framed { bytes.chunks(187).flat_map(packet).collect() } else { bytes };
+fuzz_target!(|input: &[u8]| {
+    // So that a TS file behind two bytes of push size and a 0 is a seed.
+    let [push_high, push_low, framed, bytes @ ..] = input else { return };
+    let (push, framed) = (u16::from_be_bytes([*push_high, *push_low]), framed & 1 == 1);
+    // A fuzzer rarely finds five sync bytes in a row or a checksum: half of the inputs get packets and tables for free.
+    let bytes: Vec<u8> =
+        if framed { tables().into_iter().chain(bytes.chunks(64).flat_map(packet)).collect() } else { bytes.to_vec() };
     let config = SegmenterConfig {
         min_duration: Duration::from_secs(2),
         max_duration: Duration::from_secs(6),
@@ -38,9 +42,35 @@ fuzz_target!(|input: (u16, bool, Vec<u8>)| {
     assert_eq!(channel.segmenter.counters().bytes, bytes.len() as u64);
 });
 
+/// A PAT, and a map with H.264, HEVC and two kinds of audio.
+fn tables() -> Vec<u8> {
+    let mut pat = vec![0, 0xb0, 13, 0, 1, 0xc1, 0, 0, 0, 1, 0xf0, 0];
+    let mut map = vec![2, 0xb0, 33, 0, 1, 0xc1, 0, 0, 0xe1, 0, 0xf0, 0];
+    for (stream_type, pid) in [(0x1b, 0), (0x0f, 1), (0x24, 2), (0x03, 3)] {
+        map.extend([stream_type, 0xe1, pid, 0xf0, 0]);
+    }
+    seal(&mut pat);
+    seal(&mut map);
+    [packetize(0, &pat), packetize(0x1000, &map)].concat()
+}
+
+/// One packet: the first byte chooses the PID and whether a PES packet starts, the second is the rest of the header, the
+/// others are repeated until it is full.
 fn packet(bytes: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0x47];
-    packet.extend(bytes);
+    let [choice, control, body @ ..] = bytes else { return Vec::new() };
+    let (high, low) = match choice & 7 {
+        0..=2 => (1, 0),
+        3 => (1, 1),
+        4 => (0, 0),
+        5 => (0x10, 0),
+        _ => (choice >> 5, *control),
+    };
+    let start = if choice & 8 != 0 { 0x40 } else { 0 };
+    let mut packet = vec![0x47, high | start, low, control & 0x3f];
+    if choice & 0x10 != 0 && control & 0x20 == 0 {
+        packet.extend([0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5, 0x21, 0, 1]);
+    }
+    packet.extend(body.iter().cycle().take(if body.is_empty() { 0 } else { 188 }));
     packet.resize(188, 0xff);
     packet
 }

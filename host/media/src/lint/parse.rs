@@ -293,6 +293,7 @@ impl<'a> Reader<'a> {
                 self.blame(n, "an attribute is a name, an equals sign and a value");
                 return attributes;
             };
+            let quoted = tail.starts_with('"');
             let (value, tail) = match tail.strip_prefix('"') {
                 Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "\"")),
                 None => tail.split_at(tail.find(',').unwrap_or(tail.len())),
@@ -301,7 +302,7 @@ impl<'a> Reader<'a> {
             if !legal || attributes.iter().any(|(known, _)| known == name) {
                 self.blame(n, format!("the attribute name `{name}` is wrong or comes twice"));
             }
-            if matches!(name, "CODECS" | "AUDIO" | "SUBTITLES") != rest.contains(&format!("{name}=\"")) {
+            if matches!(name, "CODECS" | "AUDIO" | "SUBTITLES") != quoted {
                 self.blame(n, format!("{name} is quoted wrongly"));
             }
             attributes.push((name.to_owned(), value.to_owned()));

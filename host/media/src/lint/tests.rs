@@ -164,6 +164,7 @@ fn removing_too_much_is_wrong_except_behind_a_gap() {
 fn attribute_lists_are_read_strictly() {
     for (attributes, expected) in [
         ("BANDWIDTH=1,CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION=1x2,FRAME-RATE=25.000", vec![]),
+        ("BANDWIDTH=1,CODECS=\"a,BANDWIDTH=\"", vec![]),
         ("BANDWIDTH=1,CODECS=avc1", vec!["CODECS is quoted wrongly"]),
         ("BANDWIDTH=\"1\"", vec!["BANDWIDTH is quoted wrongly"]),
         ("AVERAGE-BANDWIDTH=1", vec!["a variant needs a BANDWIDTH"]),
