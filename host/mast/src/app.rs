@@ -20,7 +20,7 @@ use crate::delivery::{Connections, Delivery, Deps};
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::tuner::{CatalogUpstreams, Tuner};
+use crate::tuner::{CatalogUpstreams, Slots, Tuner};
 
 /// How long rooms may take to let go of what they hold, each.
 const GRACE: Duration = Duration::from_secs(5);
@@ -80,7 +80,10 @@ impl App {
             catalog: opened.catalog.clone(),
             extensions: extensions.clone(),
             outbound,
+            slots: Slots::default(),
             connect_timeout: config.tuner.connect_timeout,
+            channels: Arc::new(config.channels.clone()),
+            slate: config.tuner.slate.clone(),
         };
         let tuner = Tuner::new(Arc::new(upstreams), opened.store, config.tuner.clone(), config.hls.clone());
         let deps = Deps {

@@ -17,10 +17,12 @@ pub use problem::{Problem, Problems};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mast_model::ChannelId;
+
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig};
 use crate::extensions::config::PluginsConfig;
-use crate::tuner::config::{HlsConfig, TunerConfig};
+use crate::tuner::config::{ChannelConfig, HlsConfig, TunerConfig};
 use reader::{Reader, Section};
 
 /// `mast.toml`, validated, with absolute paths.
@@ -38,6 +40,8 @@ pub struct Config {
     pub tuner: TunerConfig,
     /// `[hls]`
     pub hls: HlsConfig,
+    /// `[channel.ID]`
+    pub channels: BTreeMap<ChannelId, ChannelConfig>,
     /// `[bouquet.NAME]`
     pub bouquets: Vec<BouquetConfig>,
     /// `[log]`
@@ -76,6 +80,7 @@ impl Config {
             plugins: PluginsConfig::read(&root.section("plugins"), &root.section("secrets")),
             tuner: TunerConfig::read(&root.section("tuner")),
             hls: HlsConfig::read(&root.section("hls")),
+            channels: ChannelConfig::read_all(&root.section("channel")),
             bouquets: BouquetConfig::read_all(&root.section("bouquet")),
             log: LogConfig::read(&root.section("log")),
         }

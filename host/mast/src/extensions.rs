@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use mast_model::{DestinationRules, InstanceId};
+use mast_model::InstanceId;
 use mast_plugin::records::{AuthRequest, Pairs, Route};
 use mast_plugin::{Output, Runtime, RuntimeConfig, RuntimeError};
 use tokio::sync::watch as channel;
@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::SourceSet;
-use config::PluginsConfig;
+use config::{PluginsConfig, UpstreamConfig};
 use follow::FollowTask;
 use load::{Loader, PluginLoader};
 use registry::Registry;
@@ -142,9 +142,9 @@ impl Extensions {
         policy::authorize(self.shared.table.load().policies.iter().map(Arc::as_ref), request)
     }
 
-    /// Where the channels of a source may be fetched from; none where the instance is gone.
-    pub fn upstream_rules(&self, source: &InstanceId) -> Option<Arc<DestinationRules>> {
-        self.shared.table.load().rules.get(source).map(Arc::clone)
+    /// How the channels of a source are fetched; none where the instance is gone.
+    pub fn upstream(&self, source: &InstanceId) -> Option<Arc<UpstreamConfig>> {
+        self.shared.table.load().upstreams.get(source).map(Arc::clone)
     }
 
     /// What the catalogue keeps refreshed; moves when a source is loaded, loaded anew or gone.

@@ -13,11 +13,12 @@ mod resolve;
 
 pub use error::OutboundError;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mast_model::DestinationRules;
+use mast_model::{DestinationRules, Refused, UpstreamUrl};
 use tokio::time::Instant;
 use url::Url;
 
@@ -49,6 +50,25 @@ pub struct OutboundRequest {
     pub head_timeout: Duration,
     /// Ask for and take off content encodings (off for media).
     pub decompress: bool,
+    /// The way it goes.
+    pub route: Route,
+}
+
+/// The way that requests take. The operator's own words: a plugin has no say in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// `http`, `https`, `socks5` (names are resolved and checked here) or `socks5h` (the proxy resolves them); may hold credentials.
+    pub proxy: Option<UpstreamUrl>,
+    /// The local address that connections are made from.
+    pub bind: Option<IpAddr>,
+    /// Whether certificates are checked.
+    pub verify_tls: bool,
+}
+
+impl Default for Route {
+    fn default() -> Self {
+        Self { proxy: None, bind: None, verify_tls: true }
+    }
 }
 
 /// A response head, with the body still to come.
@@ -79,7 +99,7 @@ impl Outbound {
 
     fn with_lookup(lookup: Arc<dyn Lookup>) -> Result<Self, OutboundError> {
         let clients = Clients::new(lookup);
-        clients.get(&DestinationRules::default(), true)?;
+        clients.get(&DestinationRules::default(), true, &Route::default())?;
         Ok(Self { clients: Arc::new(clients) })
     }
 
@@ -91,10 +111,19 @@ impl Outbound {
     ) -> Result<OutboundResponse, OutboundError> {
         let deadline = Instant::now() + request.head_timeout;
         let after = request.head_timeout;
-        let client = self.clients.get(rules, request.decompress)?;
+        let client = self.clients.get(rules, request.decompress, &request.route)?;
+        // A SOCKS client that resolves names itself does not ask the checked resolver.
+        let request_resolves_elsewhere =
+            request.route.proxy.as_ref().is_some_and(|proxy| proxy.expose().starts_with("socks5://"));
         let mut hop = Hop::first(request)?;
         for _ in 0..=MAX_REDIRECTS {
+            if !matches!(hop.url.scheme(), "http" | "https") {
+                return Err(Refused::Scheme(hop.url.scheme().to_owned()).into());
+            }
             rules.check_url(&hop.url)?;
+            if request_resolves_elsewhere {
+                self.clients.check_name(rules, &hop.url).await?;
+            }
             let host = host_and_port(&hop.url);
             let response = match tokio::time::timeout_at(deadline, client.execute(hop.request())).await {
                 Ok(Ok(response)) => response,

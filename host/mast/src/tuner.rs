@@ -12,11 +12,11 @@ mod budget;
 mod channel;
 pub mod config;
 mod fault;
+mod intake;
 mod link;
 mod numbers;
 mod origin;
 mod published;
-mod sniff;
 mod state;
 mod task;
 #[cfg(test)]
@@ -29,7 +29,7 @@ pub use channel::{ChannelReport, Feed, Follower, Need, TuneError};
 pub use fault::{Failure, UpstreamFault};
 pub use published::{PlaylistBytes, Published};
 pub use state::State;
-pub use upstream::{CatalogUpstreams, UpstreamBytes, Upstreams};
+pub use upstream::{CatalogUpstreams, Claim, OpenUpstream, Piece, Slots, UpstreamBytes, Upstreams};
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,7 +94,10 @@ impl Tuner {
         let feed = Feed::new(self.channel(channel));
         let after = self.shared.parts.config.start_timeout;
         let mut status = feed.channel().status.subscribe();
-        let answered = status.wait_for(|status| status.answer(need, Instant::now()).is_some());
+        // The old answer of a channel that was given up is not for whoever comes now.
+        let given_up = status.borrow().given_up;
+        let answered = status
+            .wait_for(move |status| !(given_up && status.given_up) && status.answer(need, Instant::now()).is_some());
         let Ok(answered) = tokio::time::timeout(after, answered).await.map(|status| status.map(|status| *status))
         else {
             let fault = feed.channel().status.borrow().waiting_for();

@@ -148,10 +148,10 @@ async fn a_restart_without_the_plugin_keeps_the_channels() {
     let rooms = Rooms::start_in(folder, &[("tv", &broken)]).await;
     assert_eq!(rooms.ids(), ids);
     let tv = rooms.catalog.channel(ChannelId(ids[0])).unwrap().source.clone();
-    assert!(rooms.extensions.upstream_rules(&tv).is_some(), "its channels can still be fetched");
+    assert!(rooms.extensions.upstream(&tv).is_some(), "its channels can still be fetched");
     rooms.remove("tv");
     eventually("no channels", || rooms.lineup().is_empty()).await;
-    assert!(rooms.extensions.upstream_rules(&tv).is_none());
+    assert!(rooms.extensions.upstream(&tv).is_none());
     rooms.end().await;
 }
 

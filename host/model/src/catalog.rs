@@ -70,7 +70,21 @@ pub enum UpstreamKind {
     Mpegts,
     /// HLS.
     Hls,
-    /// Anything that needs FFmpeg or a later version of Mast.
+    /// MPEG-TS datagrams.
+    Udp,
+    /// MPEG-TS in RTP.
+    Rtp,
+    /// A file of this machine.
+    File,
+    /// RTSP; needs FFmpeg.
+    Rtsp,
+    /// RTMP; needs FFmpeg.
+    Rtmp,
+    /// SRT; needs FFmpeg.
+    Srt,
+    /// MPEG-DASH; needs FFmpeg.
+    Dash,
+    /// Nothing that this version of Mast knows.
     Other,
 }
 

@@ -89,6 +89,11 @@ impl Destination {
         Some(Self { scheme: url.scheme().to_owned(), host, port: url.port_or_known_default() })
     }
 
+    /// Its scheme, in lower case.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
     fn covers(&self, url: &Url) -> bool {
         let Some(host) = url.host_str() else { return false };
         // Without a port, the scheme's own.
@@ -122,6 +127,9 @@ pub enum Refused {
     PrivateAddress(IpAddr),
 }
 
+/// What can be granted besides http and https: how channels are sent.
+const SCHEMES: [&str; 7] = ["udp", "rtp", "rtsp", "rtsps", "rtmp", "rtmps", "srt"];
+
 /// The rules of one plugin instance.
 #[derive(Debug, Clone, Default)]
 pub struct DestinationRules {
@@ -129,18 +137,19 @@ pub struct DestinationRules {
     pub allow: Vec<Destination>,
     /// Networks that may be reached although they are not public.
     pub allow_private: Vec<IpNet>,
-    /// Every http and https destination is granted, whatever `allow` holds. The default of `[grant] upstream`; private
-    /// addresses still need `allow_private`.
+    /// Every http and https destination is granted, whatever `allow` holds. The default of `[grant] upstream`; other schemes must
+    /// be in `allow`, and private addresses need `allow_private`.
     pub any_http: bool,
 }
 
 impl DestinationRules {
     /// To ask before resolving, and again on each redirect.
     pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
-        if !matches!(url.scheme(), "http" | "https") {
+        let http = matches!(url.scheme(), "http" | "https");
+        if !http && !SCHEMES.contains(&url.scheme()) {
             return Err(Refused::Scheme(url.scheme().to_owned()));
         }
-        if !self.any_http && !self.allow.iter().any(|granted| granted.covers(url)) {
+        if !(self.any_http && http) && !self.allow.iter().any(|granted| granted.covers(url)) {
             let missing = Destination::of(url).map_or_else(|| "a URL without a host".to_owned(), |d| d.to_string());
             return Err(Refused::NotGranted(missing));
         }

@@ -27,6 +27,19 @@ pub enum ResolveError {
 }
 
 impl Catalog {
+    /// How many upstreams a channel has; one for a source that makes them and stored none.
+    pub fn upstream_count(&self, channel: &Channel) -> usize {
+        let sources = self.shared.sources.load();
+        let resolves = || {
+            let entry = sources.iter().find(|entry| entry.id == channel.source);
+            entry.and_then(|entry| entry.calls.as_ref()).is_some_and(|calls| calls.resolves())
+        };
+        match channel.upstreams.len() {
+            0 => usize::from(resolves()),
+            stored => stored,
+        }
+    }
+
     /// Where to fetch a channel from. `attempt` counts from 0 while tuning fails: stored upstreams take turns, a source that makes
     /// them is asked again. Where it fails to, stored upstreams serve.
     pub async fn resolve(&self, channel: &Channel, attempt: u32) -> Result<Upstream, ResolveError> {

@@ -81,7 +81,10 @@ impl From<Problem> for Problems {
 /// A value as it may be printed; none where the key looks like a secret's.
 pub(super) fn showable(path: &str, written: &str) -> Option<String> {
     let path = path.to_ascii_lowercase();
-    if ["password", "passwd", "secret", "token", "credential", "key"].iter().any(|word| path.contains(word)) {
+    if ["password", "passwd", "secret", "token", "credential", "key", "header", "cookie"]
+        .iter()
+        .any(|word| path.contains(word))
+    {
         return None;
     }
     // A URL among the settings is often a provider's, with credentials in user info, path or query.

@@ -89,14 +89,13 @@ macro_rules! parsed_settings {
 }
 
 parsed_settings! {
+    IpAddr: "an IP address", |text| text.parse().ok();
     SocketAddr: "an address and a port, for example 127.0.0.1:8080 or [::]:8080", |text| text.parse().ok();
     Duration: "a span of time, for example \"500ms\", \"30s\", \"5m\" or \"6h\"",
         |text| text.parse().ok().map(|span: Span| span.0);
     ByteSize: "a size, for example \"512KiB\", \"64MiB\" or \"2GiB\"", |text| text.parse().ok();
-    // Other schemes could be written but would never be allowed.
-    Destination: "an http or https destination without a path, for example https://provider.example:443; * may stand for the \
-        leftmost label",
-        |text| text.parse().ok().filter(|_| text.starts_with("http://") || text.starts_with("https://"));
+    Destination: "a destination without a path, for example https://provider.example:443; * may stand for the leftmost label",
+        |text| text.parse().ok();
     InstanceId: "the name of a plugin instance: 1 to 64 lower-case letters, digits and dashes",
         |text| InstanceId::new(text).ok();
 }

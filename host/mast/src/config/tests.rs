@@ -6,7 +6,7 @@ use std::time::Duration;
 use mast_model::{ByteSize, InstanceId};
 
 use super::*;
-use crate::extensions::config::{Component, InstanceConfig, OnError};
+use crate::extensions::config::{Component, GrantConfig, InstanceConfig, OnError, UpstreamConfig};
 
 /// Parses as `mast.toml` in a folder that does not matter, with an environment.
 fn parse(text: &str, environment: &[(&str, &str)]) -> Result<Config, Problems> {
@@ -200,6 +200,61 @@ fn the_example_shows_every_key() {
         };
         assert!(example.contains(&shown), "examples/mast.example.toml does not show {key}");
     }
+}
+
+#[test]
+fn the_source_example_shows_every_key_of_upstream() {
+    let example = include_str!("../../../../examples/source.example.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("provider.toml");
+    std::fs::write(&path, example).unwrap();
+    let secrets = "[secrets]\nPROVIDER_SESSION = { env = \"S\" }\nPROXY_PASSWORD = { env = \"P\" }";
+    let plugins = parse(secrets, &[("S", "abc"), ("P", "hunter2")]).unwrap().plugins;
+    let upstream = InstanceConfig::load(&path, &plugins).expect("the example loads").upstream;
+    let fields: Vec<_> = upstream.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    let expected = [
+        ("user-agent", "Mast"),
+        ("referer", "https://provider.example/"),
+        ("cookie", "session=abc"),
+        ("x-account", "4711"),
+    ];
+    assert_eq!(fields, expected);
+    assert!(upstream.route.proxy.as_ref().unwrap().expose().contains("me:hunter2@"));
+    assert!(!format!("{upstream:?}").contains("hunter2"));
+
+    let table = value::parse(example, &path).unwrap();
+    let reader = Reader::new(&path, BTreeMap::new());
+    let _ = reader.read(&table, |root| {
+        UpstreamConfig::read(&root.section("upstream"), &GrantConfig::default(), &plugins.secrets);
+    });
+    for key in reader.known().iter().filter_map(|key| key.strip_prefix("upstream.")) {
+        assert!(example.contains(&format!("{key} = ")), "examples/source.example.toml does not show {key}");
+    }
+}
+
+#[test]
+fn problems_of_upstream_name_key_and_expectation() {
+    let head = "kind = \"source\"\nplugin = \"source-m3u\"\n";
+    for (text, expected) in [
+        ("proxy = \"ftp://user:hunter2@proxy.example\"", "expected http://, https://, socks5://"),
+        ("bind = \"eth0\"", "expected an IP address"),
+        ("headers = [\"no colon\"]", "headers[0]: expected \"Name: value\""),
+        ("cookies = \"${MISSING}\"", "[secrets] in mast.toml has no \"MISSING\""),
+        ("cookies = \"${PROVIDER\"", "\"${\" without \"}\""),
+        ("user_agent = \"a\\nb\"", "user-agent has control characters"),
+        ("max_connections = 0", "expected a whole number from 1 to 100000"),
+        ("variant = \"big\"", "expected \"best\""),
+        ("prxy = \"x\"", "is not a known key"),
+    ] {
+        let problems = instance("a.toml", &format!("{head}[upstream]\n{text}\n")).unwrap_err().to_string();
+        assert!(problems.contains(expected) && !problems.contains("hunter2"), "{text}: {problems}");
+    }
+    let auth = "kind = \"auth\"\nplugin = \"auth-network\"\n[upstream]\nbind = \"::1\"\n";
+    let problems = instance("a.toml", auth).unwrap_err().to_string();
+    assert!(problems.contains("only a plugin of kind \"source\" has channels to fetch"), "{problems}");
+    let http = format!("{head}[grant]\nhttp = [\"udp://239.0.0.1:5000\"]\n");
+    let problems = instance("a.toml", &http).unwrap_err().to_string();
+    assert!(problems.contains("plugins make http and https requests only"), "{problems}");
 }
 
 fn instance(name: &str, text: &str) -> Result<InstanceConfig, Problems> {

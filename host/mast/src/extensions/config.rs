@@ -2,6 +2,9 @@
 
 mod instance;
 mod secrets;
+mod upstream;
+
+pub use upstream::{UpstreamConfig, VariantChoice};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,6 +50,8 @@ pub struct InstanceConfig {
     pub config: serde_json::Value,
     /// `[grant]`
     pub grant: GrantConfig,
+    /// `[upstream]`, for sources: how their channels are fetched.
+    pub upstream: UpstreamConfig,
     /// `[limits]` over the kind's defaults: `memory` (1MiB to 4GiB), `call` (1ms to 1h), `input` (1KiB to 64GiB), `response`
     /// (1KiB to 16GiB).
     pub limits: Limits,
@@ -83,7 +88,7 @@ pub struct GrantConfig {
     /// `http`: what the plugin may request, with `net_allow_private`: networks that are not public.
     pub http: DestinationRules,
     /// `upstream` with `net_allow_private`: where the host may fetch the channels of this source from; without `upstream`
-    /// everywhere public.
+    /// everywhere public over http and https.
     pub upstream: DestinationRules,
     /// `files`: files and folders the plugin may read, absolute.
     pub files: Vec<PathBuf>,

@@ -222,15 +222,15 @@ impl Registry {
                 _ => None,
             });
             let config = entry.current_config()?;
-            let rules =
-                (config.kind == Kind::Source && entry.is_wanted()).then(|| Arc::new(config.grant.upstream.clone()));
-            Some(Member { id: config.id.clone(), output, policy, rules })
+            let upstream =
+                (config.kind == Kind::Source && entry.is_wanted()).then(|| Arc::new(config.upstream.clone()));
+            Some(Member { id: config.id.clone(), output, policy, upstream })
         };
         let mut members: Vec<Member> = self.entries.values().filter_map(member).collect();
         // A policy whose file was never understood has no configuration, but counts.
         let unread = self.entries.iter().filter(|(_, entry)| entry.current_config().is_none());
         members.extend(unread.filter_map(|(name, entry)| {
-            Some(Member { id: InstanceId::new(name).ok()?, output: None, policy: entry.broken.clone(), rules: None })
+            Some(Member { id: InstanceId::new(name).ok()?, output: None, policy: entry.broken.clone(), upstream: None })
         }));
         members.sort_by(|a, b| a.id.cmp(&b.id));
         Table::new(members, statuses)

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use mast_model::{DestinationRules, InstanceId};
+use mast_model::InstanceId;
 use mast_plugin::Output;
 
+use super::config::UpstreamConfig;
 use super::policy::Policy;
 use super::routes::RouteTable;
 use super::status::InstanceStatus;
@@ -16,7 +17,8 @@ pub(super) struct Table {
     pub(super) routes: RouteTable<Output>,
     /// By instance name.
     pub(super) policies: Vec<Arc<Policy>>,
-    pub(super) rules: HashMap<InstanceId, Arc<DestinationRules>>,
+    /// How the channels of each source are fetched.
+    pub(super) upstreams: HashMap<InstanceId, Arc<UpstreamConfig>>,
     pub(super) statuses: Vec<InstanceStatus>,
 }
 
@@ -25,7 +27,7 @@ pub(super) struct Member {
     pub(super) id: InstanceId,
     pub(super) output: Option<Output>,
     pub(super) policy: Option<Arc<Policy>>,
-    pub(super) rules: Option<Arc<DestinationRules>>,
+    pub(super) upstream: Option<Arc<UpstreamConfig>>,
 }
 
 impl Table {
@@ -42,8 +44,8 @@ impl Table {
         let mut table = Self { routes, statuses, ..Self::default() };
         for member in members {
             table.policies.extend(member.policy);
-            if let Some(rules) = member.rules {
-                table.rules.insert(member.id, rules);
+            if let Some(upstream) = member.upstream {
+                table.upstreams.insert(member.id, upstream);
             }
         }
         table

@@ -93,6 +93,7 @@ fn get(url: impl Into<String>) -> OutboundRequest {
         body: None,
         head_timeout: Duration::from_secs(10),
         decompress: false,
+        route: Route::default(),
     }
 }
 

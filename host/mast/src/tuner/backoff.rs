@@ -22,13 +22,23 @@ pub(crate) struct Backoff {
     fruitless: usize,
     turn: u32,
     playing_since: Option<Instant>,
+    failing_since: Option<Instant>,
     retry_at: Instant,
 }
 
 impl Backoff {
     pub(crate) fn new(min: Duration, max: Duration) -> Self {
         let retry_at = Instant::now();
-        Self { min, max: max.max(min), failures: 0, fruitless: 0, turn: 0, playing_since: None, retry_at }
+        Self {
+            min,
+            max: max.max(min),
+            failures: 0,
+            fruitless: 0,
+            turn: 0,
+            playing_since: None,
+            failing_since: None,
+            retry_at,
+        }
     }
 
     /// Which upstream to open now.
@@ -40,14 +50,27 @@ impl Backoff {
         self.turn
     }
 
-    /// The open upstream gave its first segment.
-    pub(crate) fn playing(&mut self, now: Instant) {
+    /// The upstream of this turn gave its first segment.
+    pub(crate) fn playing(&mut self, now: Instant, turn: u32) {
         self.playing_since = Some(now);
+        self.failing_since = None;
         self.fruitless = 0;
+        self.turn = turn;
+    }
+
+    /// For how long nothing has played.
+    pub(crate) fn failing_for(&self, now: Instant) -> Duration {
+        self.failing_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+
+    /// Somebody asks anew after it was given up.
+    pub(crate) fn forgive(&mut self) {
+        (self.failures, self.fruitless, self.failing_since) = (0, 0, None);
     }
 
     /// The upstream failed; when to try again.
     pub(crate) fn failed(&mut self, now: Instant, upstreams: usize) -> Instant {
+        self.failing_since.get_or_insert(now);
         match self.playing_since.take() {
             Some(since) if now.saturating_duration_since(since) >= HEALTHY => self.failures = 0,
             Some(_) => {}
@@ -121,9 +144,9 @@ mod tests {
         let mut backoff = Backoff::new(SECOND, 60 * SECOND);
         delays(&mut backoff, now, 1, 4);
         let turn = backoff.turn(now);
-        backoff.playing(now);
+        backoff.playing(now, turn);
         assert!(backoff.failed(now + SECOND, 1) - now > 4 * SECOND, "a second is not healthy");
-        backoff.playing(now);
+        backoff.playing(now, turn);
         assert!(backoff.failed(now + HEALTHY, 1) - (now + HEALTHY) <= SECOND, "a minute is");
         assert_eq!(backoff.turn(now), turn);
     }

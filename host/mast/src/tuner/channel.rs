@@ -1,7 +1,7 @@
 //! What viewers share with a channel's task: the order they give, the state they see, what is published.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,12 +19,21 @@ use super::trail::{Look, Position, Trail};
 #[derive(Debug)]
 pub(crate) struct Channel {
     pub(crate) id: ChannelId,
-    /// The order: how many feeds there are.
-    pub(crate) feeds: watch::Sender<usize>,
+    /// The order.
+    pub(crate) feeds: watch::Sender<Feeds>,
     pub(crate) status: watch::Sender<Status>,
     pub(crate) published: ArcSwap<Published>,
     pub(crate) trail: Trail,
     pub(crate) counts: Counts,
+}
+
+/// Who wants a channel.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Feeds {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// How many ever came: a viewer that comes and goes at once is still noticed.
+    pub(crate) arrivals: u64,
 }
 
 /// Grows only; for metrics.
@@ -34,6 +43,8 @@ pub(crate) struct Counts {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) segments: AtomicU64,
     pub(crate) continuity_errors: AtomicU64,
+    /// Which of the channel's upstreams plays or played last, from 0.
+    pub(crate) upstream: AtomicUsize,
 }
 
 /// What a viewer who wants to watch has to know.
@@ -46,10 +57,14 @@ pub(crate) struct Status {
     pub(crate) bytes: bool,
     /// The open upstream has given a segment.
     pub(crate) segment: bool,
+    /// The slate has given a segment and fills the window.
+    pub(crate) slate: bool,
     /// Until when the segments of an upstream that failed are worth starting with.
     pub(crate) fresh_until: Option<Instant>,
     /// Why the last upstream failed, until the next one plays.
     pub(crate) trouble: Option<Trouble>,
+    /// Nobody tries any more, until another viewer comes.
+    pub(crate) given_up: bool,
     pub(crate) closed: bool,
 }
 
@@ -103,8 +118,10 @@ impl Status {
             head: false,
             bytes: false,
             segment: false,
+            slate: false,
             fresh_until: None,
             trouble: None,
+            given_up: false,
             closed: false,
         }
     }
@@ -128,7 +145,7 @@ impl Status {
             Need::Playlist => self.segment,
             Need::Bytes => self.bytes || self.segment,
         };
-        if flows || self.fresh_until.is_some_and(|until| now < until) {
+        if flows || self.slate || self.fresh_until.is_some_and(|until| now < until) {
             return Some(Ok(()));
         }
         let trouble = self.trouble.filter(|trouble| self.state == State::Backoff && trouble.tell)?;
@@ -141,7 +158,7 @@ impl Channel {
     pub(crate) fn new(id: ChannelId) -> Self {
         Self {
             id,
-            feeds: watch::Sender::new(0),
+            feeds: watch::Sender::default(),
             status: watch::Sender::new(Status::idle()),
             published: ArcSwap::default(),
             trail: Trail::default(),
@@ -158,7 +175,10 @@ pub struct Feed {
 
 impl Feed {
     pub(crate) fn new(channel: Arc<Channel>) -> Self {
-        channel.feeds.send_modify(|count| *count += 1);
+        channel.feeds.send_modify(|feeds| {
+            feeds.count += 1;
+            feeds.arrivals += 1;
+        });
         Self { channel }
     }
 
@@ -192,7 +212,7 @@ impl Clone for Feed {
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.channel.feeds.send_modify(|count| *count -= 1);
+        self.channel.feeds.send_modify(|feeds| feeds.count -= 1);
     }
 }
 
@@ -240,6 +260,10 @@ pub struct ChannelReport {
     pub skips: u64,
     /// Why it does not play.
     pub fault: Option<UpstreamFault>,
+    /// Viewers see the slate.
+    pub slate: bool,
+    /// Which of its upstreams plays or played last, from 0.
+    pub upstream: usize,
 }
 
 impl ChannelReport {
@@ -249,13 +273,15 @@ impl ChannelReport {
         Self {
             channel: channel.id,
             state: status.state,
-            viewers: *channel.feeds.borrow(),
+            viewers: channel.feeds.borrow().count,
             restarts: load(&channel.counts.restarts),
             bytes_in: load(&channel.counts.bytes_in),
             segments: load(&channel.counts.segments),
             continuity_errors: load(&channel.counts.continuity_errors),
             skips: channel.trail.skips(),
             fault: status.trouble.map(|trouble| trouble.fault),
+            slate: status.slate,
+            upstream: channel.counts.upstream.load(Ordering::Relaxed),
         }
     }
 }

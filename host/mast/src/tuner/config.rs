@@ -1,5 +1,10 @@
-//! `[tuner]` and `[hls]`.
+//! `[tuner]`, `[hls]` and `[channel.ID]`.
 
+mod channel;
+
+pub use channel::ChannelConfig;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use mast_model::ByteSize;
@@ -23,6 +28,14 @@ pub struct TunerConfig {
     pub backoff_min: Duration,
     /// See `backoff_min`.
     pub backoff_max: Duration,
+    /// `give_up_after`: a channel that failed for this long is not tried again until another viewer comes, default 1h, up to 7d; 0s for never.
+    pub give_up_after: Duration,
+    /// `return_after`: while a backup plays, the first upstream is tried this often, default 30s, from 1s to 24h.
+    pub return_after: Duration,
+    /// `healthy_after`: the first upstream takes over again once it has played for this long, default 10s, up to 1h.
+    pub healthy_after: Duration,
+    /// `slate`: an MPEG-TS file that viewers see while no upstream of their channel works; none by default.
+    pub slate: Option<PathBuf>,
     /// `window_budget`: bytes of segments of all channels together, default 1GiB, from 16MiB to 1024GiB.
     pub window_budget: ByteSize,
 }
@@ -39,6 +52,10 @@ impl TunerConfig {
             stall_timeout: section.span("stall_timeout", ms(10_000), ms(500)..=ms(300_000)),
             backoff_min: section.span("backoff_min", ms(500), backoff.clone()),
             backoff_max: section.span("backoff_max", ms(30_000), backoff),
+            give_up_after: section.span("give_up_after", HOUR, Duration::ZERO..=24 * 7 * HOUR),
+            return_after: section.span("return_after", ms(30_000), ms(1_000)..=24 * HOUR),
+            healthy_after: section.span("healthy_after", ms(10_000), Duration::ZERO..=HOUR),
+            slate: section.optional_path("slate"),
             window_budget: section.size(
                 "window_budget",
                 ByteSize::mib(1024),
@@ -68,6 +85,9 @@ pub struct HlsConfig {
     pub max_segment_duration: Duration,
     /// `playlist_segments`: at least this many in the playlist, default 6, from 3 to 100.
     pub playlist_segments: usize,
+    /// `rewind`: how far back viewers can go inside live, default 0s (as far as `playlist_segments` reach), up to 24h. It costs memory:
+    /// the window keeps it all, under `[tuner] window_budget`.
+    pub rewind: Duration,
     /// `max_segment_size`: a segment that overruns it is cut, default 32MiB, from 1MiB to 1GiB.
     pub max_segment_size: ByteSize,
 }
@@ -79,6 +99,7 @@ impl HlsConfig {
             segment_duration: section.span("segment_duration", ms(2_000), ms(200)..=ms(30_000)),
             max_segment_duration: section.span("max_segment_duration", ms(10_000), ms(1_000)..=ms(60_000)),
             playlist_segments: section.integer("playlist_segments", 6, 3..=100),
+            rewind: section.span("rewind", Duration::ZERO, Duration::ZERO..=24 * HOUR),
             max_segment_size: section.size(
                 "max_segment_size",
                 ByteSize::mib(32),

@@ -69,6 +69,12 @@ pub enum UpstreamFault {
     /// The watchdog for segments.
     #[error("the upstream sends nothing that a segment could start at")]
     NoSegments,
+    /// Every connection that the provider allows is in use.
+    #[error("every connection that the channel's provider allows is in use")]
+    NoSlot,
+    /// A file that is not there, or may not be read.
+    #[error("the channel's file cannot be read")]
+    Unreadable,
     /// The host could not reserve sequence numbers.
     #[error("the host could not reserve sequence numbers")]
     Store,
@@ -98,6 +104,8 @@ impl UpstreamFault {
             Self::NoBytes => "no-bytes",
             Self::NoAccessUnits => "no-access-units",
             Self::NoSegments => "no-segments",
+            Self::NoSlot => "no-slot",
+            Self::Unreadable => "unreadable",
             Self::Store => "store",
         }
     }

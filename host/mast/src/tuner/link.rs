@@ -1,25 +1,23 @@
-//! The connection of a channel to its upstream: nothing, being opened, or open. Waiting on it never holds anything else up and
-//! may be cancelled at any point.
+//! The connection of an intake to its upstream: being opened, or open. Waiting on it never holds anything else up and may be
+//! cancelled at any point.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 
 use super::fault::{Failure, UpstreamFault};
 use super::numbers::Loaded;
-use super::sniff::{self, Sniffed};
-use super::upstream::UpstreamBytes;
+use super::upstream::{OpenUpstream, Piece, Slot};
 
 /// The connection.
 pub(crate) enum Link {
-    Closed,
     Opening(BoxFuture<'static, Result<Opened, Failure>>),
-    Open { bytes: UpstreamBytes, head: Option<BytesMut> },
+    Open(OpenUpstream),
 }
 
 /// What an attempt to open came back with.
 pub(crate) struct Opened {
-    pub(crate) bytes: UpstreamBytes,
+    pub(crate) upstream: OpenUpstream,
     pub(crate) numbers: Option<Loaded>,
 }
 
@@ -29,50 +27,42 @@ pub(crate) enum LinkEvent {
     Opened(Opened),
     /// MPEG-TS came; empty while it is not sure yet.
     Bytes(Bytes),
+    /// What follows does not continue what came before.
+    Break,
+    /// Another channel needs the connection.
+    Wanted,
     /// It failed or ended.
     Failed(Failure),
 }
 
 impl Link {
-    /// An open connection whose first bytes are still to be judged.
-    pub(crate) fn open(bytes: UpstreamBytes) -> Self {
-        Self::Open { bytes, head: Some(BytesMut::new()) }
-    }
-
-    /// Whether there is a response.
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(self, Self::Open { .. })
-    }
-
-    /// The next thing that happens; never returns while closed. Safe to cancel.
-    pub(crate) async fn next(&mut self) -> LinkEvent {
+    /// The next thing that happens; with `yields` also that another channel needs the connection. Safe to cancel.
+    pub(crate) async fn next(&mut self, yields: bool) -> LinkEvent {
         match self {
-            Self::Closed => std::future::pending().await,
             Self::Opening(opening) => match opening.await {
                 Ok(opened) => LinkEvent::Opened(opened),
                 Err(failure) => LinkEvent::Failed(failure),
             },
-            Self::Open { bytes, head } => match (bytes.next().await, head) {
-                (Some(Ok(bytes)), None) => LinkEvent::Bytes(bytes),
-                (Some(Ok(bytes)), Some(_)) => self.judge(&bytes),
-                (Some(Err(failure)), _) => LinkEvent::Failed(failure),
-                (None, Some(head)) => LinkEvent::Failed(sniff::ended(head).into()),
-                (None, None) => LinkEvent::Failed(UpstreamFault::Ended.into()),
+            Self::Open(OpenUpstream { pieces, slot }) => tokio::select! {
+                piece = pieces.next() => happened(piece),
+                () = wanted(slot), if yields => LinkEvent::Wanted,
             },
         }
     }
+}
 
-    fn judge(&mut self, more: &[u8]) -> LinkEvent {
-        let Self::Open { head: slot @ Some(_), .. } = self else { return LinkEvent::Bytes(Bytes::new()) };
-        let Some(mut head) = slot.take() else { return LinkEvent::Bytes(Bytes::new()) };
-        head.extend_from_slice(more);
-        match sniff::sniff(&head) {
-            Sniffed::MpegTs => LinkEvent::Bytes(head.freeze()),
-            Sniffed::Fault(fault) => LinkEvent::Failed(fault.into()),
-            Sniffed::Undecided => {
-                *slot = Some(head);
-                LinkEvent::Bytes(Bytes::new())
-            }
-        }
+fn happened(piece: Option<Result<Piece, Failure>>) -> LinkEvent {
+    match piece {
+        Some(Ok(Piece::Bytes(bytes))) => LinkEvent::Bytes(bytes),
+        Some(Ok(Piece::Break)) => LinkEvent::Break,
+        Some(Err(failure)) => LinkEvent::Failed(failure),
+        None => LinkEvent::Failed(UpstreamFault::Ended.into()),
+    }
+}
+
+async fn wanted(slot: &mut Option<Slot>) {
+    match slot {
+        Some(slot) => slot.wanted().await,
+        None => std::future::pending().await,
     }
 }

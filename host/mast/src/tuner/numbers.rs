@@ -67,7 +67,8 @@ impl Numbers {
         let Some(Loaded { first: (media, discontinuity), target_duration }) = loaded else { return };
         (self.media_end, self.discontinuity_end) = (media + BLOCK, discontinuity + BLOCK);
         self.stored_target = target_duration;
-        self.base = Some(SequenceBase { media, discontinuity, target_duration });
+        // Read twice, when the slate and an upstream were opened at once: the blocks follow each other, what was used goes on.
+        self.base.get_or_insert(SequenceBase { media, discontinuity, target_duration });
     }
 
     /// Where a new window starts; after `loaded`.

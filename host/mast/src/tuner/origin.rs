@@ -1,5 +1,5 @@
-//! Makes a channel's segments out of its upstream's bytes and publishes them: segmenter, window, numbers, trail and share of the
-//! byte budget in one place. It knows nothing of connections, viewers or states; the channel's task does.
+//! Makes a channel's window out of what its intakes produce and publishes it: window, numbers, trail and share of the byte budget in
+//! one place. It knows nothing of connections, viewers or states; the channel's task does.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mast_media::segmenter::Cut;
-use mast_media::{Codecs, Event, Segmenter, SegmenterConfig, Window, WindowConfig};
+use mast_media::{Codecs, Event, SegmenterConfig, Window, WindowConfig};
 use tokio::sync::watch;
 
 use super::budget::{Budget, Share};
@@ -17,22 +17,22 @@ use super::fault::Failure;
 use super::numbers::Numbers;
 use super::published::Published;
 
-/// The producer of one channel's segments.
+/// The producer of one channel's window.
 pub(crate) struct Origin {
     channel: Arc<Channel>,
     config: HlsConfig,
-    segmenter: Segmenter,
     /// There from the first segment until the channel rests.
     window: Option<Window>,
     pub(crate) numbers: Numbers,
     codecs: Codecs,
+    /// The next segment comes from another intake than the one before.
+    switched: bool,
     share: Share,
     /// The most that the window may hold.
     level: watch::Receiver<usize>,
-    events: Vec<Event>,
 }
 
-/// What some bytes came to.
+/// What some events came to.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fed {
     /// There is something to play.
@@ -43,43 +43,48 @@ pub(crate) struct Fed {
 
 impl Origin {
     pub(crate) fn new(channel: Arc<Channel>, config: HlsConfig, numbers: Numbers, budget: &Budget) -> Self {
-        let segmenter = Segmenter::new(SegmenterConfig {
-            min_duration: config.segment_duration,
-            max_duration: config.max_segment_duration,
-            max_bytes: config.max_segment_size.as_usize(),
-        });
         let (share, level) = (budget.share(), budget.level());
-        Self {
-            channel,
-            config,
-            segmenter,
-            window: None,
-            numbers,
-            codecs: Codecs::default(),
-            share,
-            level,
-            events: Vec::new(),
+        Self { channel, config, window: None, numbers, codecs: Codecs::default(), switched: false, share, level }
+    }
+
+    /// How intakes have to cut.
+    pub(crate) fn segmenter_config(&self) -> SegmenterConfig {
+        SegmenterConfig {
+            min_duration: self.config.segment_duration,
+            max_duration: self.config.max_segment_duration,
+            max_bytes: self.config.max_segment_size.as_usize(),
         }
     }
 
-    /// Takes upstream bytes.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<Fed, Failure> {
-        self.channel.counts.bytes_in.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        let mut events = std::mem::take(&mut self.events);
-        self.segmenter.push(bytes, Timestamp::now(), &mut events);
-        let fed = self.take(&mut events);
-        self.events = events;
-        self.channel.counts.continuity_errors.store(self.segmenter.counters().continuity_errors, Ordering::Relaxed);
-        self.account();
-        fed
+    /// The longest segment that the window can take, once that is fixed.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        self.window.as_ref().map(|window| seconds(window.target_duration()))
     }
 
-    /// The upstream is gone: what is open becomes a last segment, what follows is a discontinuity.
-    pub(crate) fn interrupt(&mut self) -> Result<Fed, Failure> {
-        let mut events = std::mem::take(&mut self.events);
-        self.segmenter.end_of_input(Timestamp::now(), &mut events);
-        let fed = self.take(&mut events);
-        self.events = events;
+    /// Takes what the intake produced.
+    pub(crate) fn take(&mut self, events: impl IntoIterator<Item = Event>) -> Result<Fed, Failure> {
+        let mut fed = Fed::default();
+        for event in events {
+            match event {
+                Event::Chunk(bytes) => {
+                    self.channel.trail.append(bytes);
+                    fed.bytes = true;
+                }
+                Event::Codecs(codecs) => self.codecs = codecs,
+                Event::Cut(cut) => {
+                    self.cut(cut)?;
+                    fed.cut = true;
+                }
+            }
+        }
+        self.account();
+        Ok(fed)
+    }
+
+    /// The intake is gone. `events` are its last ones; what follows is a discontinuity.
+    pub(crate) fn interrupt(&mut self, events: Vec<Event>) -> Result<Fed, Failure> {
+        let fed = self.take(events);
+        self.switched = true;
         self.channel.trail.abandon();
         self.channel.trail.notify();
         self.account();
@@ -89,6 +94,7 @@ impl Origin {
     /// Forgets the window; the numbers go on.
     pub(crate) fn rest(&mut self) {
         self.window = None;
+        self.switched = false;
         self.channel.trail.clear();
         self.channel.published.store(Arc::default());
         self.account();
@@ -114,40 +120,17 @@ impl Origin {
         self.account();
     }
 
-    /// How many access units were seen, for the watchdog.
-    pub(crate) fn access_units(&self) -> u64 {
-        self.segmenter.counters().access_units
-    }
-
     /// How long the newest segment is worth starting with.
     pub(crate) fn freshness(&self) -> Duration {
         self.window.as_ref().map_or(Duration::ZERO, |window| 3 * seconds(window.target_duration()))
     }
 
-    fn take(&mut self, events: &mut Vec<Event>) -> Result<Fed, Failure> {
-        let mut fed = Fed::default();
-        for event in events.drain(..) {
-            match event {
-                Event::Chunk(bytes) => {
-                    self.channel.trail.append(bytes);
-                    fed.bytes = true;
-                }
-                Event::Codecs(codecs) => self.codecs = codecs,
-                Event::Cut(cut) => {
-                    self.cut(cut)?;
-                    fed.cut = true;
-                }
-            }
-        }
-        Ok(fed)
-    }
-
-    fn cut(&mut self, cut: Cut) -> Result<(), Failure> {
-        let first = self.window.is_none();
+    fn cut(&mut self, mut cut: Cut) -> Result<(), Failure> {
+        cut.discontinuity |= std::mem::take(&mut self.switched);
         let window = self.window.get_or_insert_with(|| {
             let config = WindowConfig {
                 listed_segments: self.config.playlist_segments,
-                listed_duration: Duration::ZERO,
+                listed_duration: self.config.rewind,
                 target_duration: whole_seconds(self.config.segment_duration),
             };
             Window::new(config, self.numbers.base())
@@ -156,10 +139,6 @@ impl Origin {
         let level = *self.level.borrow();
         if window.bytes() > level {
             window.shrink_to(level);
-        }
-        if first {
-            // Longer GOPs are cut, so that the target duration holds.
-            self.segmenter.set_max_duration(seconds(window.target_duration()));
         }
         self.channel.counts.segments.fetch_add(1, Ordering::Relaxed);
         self.channel.published.store(Arc::new(Published::of(window, &self.codecs)));

@@ -8,7 +8,7 @@
 //! | idle | nothing is open, nothing is kept | wanted -> starting |
 //! | starting | an upstream is being opened, no segment of it yet | playable -> live, released -> draining, failed -> backoff |
 //! | live | segments come | released -> draining, failed -> backoff |
-//! | draining | nobody watches, the idle timer runs, the upstream is kept | wanted -> starting (live at once if segments come), idle elapsed or failed -> idle |
+//! | draining | nobody watches, the idle timer runs, the upstream is kept | wanted -> starting (live at once if segments come), idle elapsed, failed or yielded -> idle |
 //! | backoff | the upstream failed, the retry timer runs | retry elapsed -> starting if wanted, else idle |
 
 /// What a channel is doing.
@@ -64,6 +64,8 @@ pub(crate) enum Event {
     IdleElapsed,
     /// The retry timer ran out.
     RetryElapsed,
+    /// Another channel gets the connection of this one, which nobody watches.
+    Yielded,
 }
 
 /// What the task has to do on the way into the next state.
@@ -97,6 +99,8 @@ pub(crate) fn next(state: State, order: Order, event: Event) -> (State, Action) 
 
         (Draining, Event::Order, Wanted) => (Starting, DisarmIdle),
         (Draining, Event::IdleElapsed, Released) => (Idle, Close),
+        // The connection is promised to another channel, even if a viewer came in that moment.
+        (Draining, Event::Yielded, _) => (Idle, Close),
         (Draining, Event::Failed, Released) => (Idle, Close),
         (Draining, Event::Failed, Wanted) => (Backoff, Retreat),
 
@@ -111,20 +115,21 @@ pub(crate) fn next(state: State, order: Order, event: Event) -> (State, Action) 
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 5] = [Event::Order, Event::Playable, Event::Failed, Event::IdleElapsed, Event::RetryElapsed];
+    const EVENTS: [Event; 6] =
+        [Event::Order, Event::Playable, Event::Failed, Event::IdleElapsed, Event::RetryElapsed, Event::Yielded];
 
     /// One row per state and order, one column per event of [`EVENTS`].
     const TABLE: &str = "
-        idle     wanted   | starting Open       | idle Stay     | idle Stay       | idle Stay     | idle Stay
-        idle     released | idle Stay           | idle Stay     | idle Stay       | idle Stay     | idle Stay
-        starting wanted   | starting Stay       | live Stay     | backoff Retreat | starting Stay | starting Stay
-        starting released | draining ArmIdle    | live Stay     | backoff Retreat | starting Stay | starting Stay
-        live     wanted   | live Stay           | live Stay     | backoff Retreat | live Stay     | live Stay
-        live     released | draining ArmIdle    | live Stay     | backoff Retreat | live Stay     | live Stay
-        draining wanted   | starting DisarmIdle | draining Stay | backoff Retreat | draining Stay | draining Stay
-        draining released | draining Stay       | draining Stay | idle Close      | idle Close    | draining Stay
-        backoff  wanted   | backoff Stay        | backoff Stay  | backoff Stay    | backoff Stay  | starting Open
-        backoff  released | backoff Stay        | backoff Stay  | backoff Stay    | backoff Stay  | idle Close";
+        idle     wanted   | starting Open       | idle Stay     | idle Stay       | idle Stay     | idle Stay     | idle Stay
+        idle     released | idle Stay           | idle Stay     | idle Stay       | idle Stay     | idle Stay     | idle Stay
+        starting wanted   | starting Stay       | live Stay     | backoff Retreat | starting Stay | starting Stay | starting Stay
+        starting released | draining ArmIdle    | live Stay     | backoff Retreat | starting Stay | starting Stay | starting Stay
+        live     wanted   | live Stay           | live Stay     | backoff Retreat | live Stay     | live Stay     | live Stay
+        live     released | draining ArmIdle    | live Stay     | backoff Retreat | live Stay     | live Stay     | live Stay
+        draining wanted   | starting DisarmIdle | draining Stay | backoff Retreat | draining Stay | draining Stay | idle Close
+        draining released | draining Stay       | draining Stay | idle Close      | idle Close    | draining Stay | idle Close
+        backoff  wanted   | backoff Stay        | backoff Stay  | backoff Stay    | backoff Stay  | starting Open | backoff Stay
+        backoff  released | backoff Stay        | backoff Stay  | backoff Stay    | backoff Stay  | idle Close    | backoff Stay";
 
     #[test]
     fn every_transition() {

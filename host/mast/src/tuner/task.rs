@@ -1,14 +1,18 @@
-//! The owner of one channel: follows the order, drives the transition table, holds the upstream and the timers. It lives until the
-//! host shuts down; while the channel is idle it waits for viewers and holds nothing.
+//! The owner of one channel: follows the order, drives the transition table, holds the intakes and the timers. It lives until the host
+//! shuts down; while the channel is idle it waits for viewers and holds nothing.
 //!
-//! One loop, one `select!`. Waiting for the network happens inside it as one more branch that can be cancelled, so that
-//! neither a slow upstream nor a burst keeps the task from its viewers and timers.
+//! One loop, one `select!`. Waiting for the network happens inside it as branches that can be cancelled, so that neither a slow
+//! upstream nor a burst keeps the task from its viewers and timers.
+//!
+//! What fills the window (`live`) and what is being tried (`trial`) are apart: a trial takes over at a random access point, at once
+//! where nothing or only the slate plays, and after it has been healthy for a while where a backup plays.
+
+mod switch;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::TryFutureExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,13 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Parts;
 use super::backoff::Backoff;
-use super::channel::{Channel, Status, Trouble};
+use super::channel::{Channel, Feeds, Status, Trouble};
 use super::fault::Failure;
-use super::link::{Link, LinkEvent, Opened};
+use super::intake::{Intake, IntakeConfig, IntakeEvent, Media};
+use super::link::{Link, Opened};
 use super::numbers::Numbers;
 use super::origin::{Fed, Origin};
 use super::state::{self, Action, Event, Order, State};
-use super::watchdog::Watchdog;
+use super::upstream::Claim;
 
 /// Viewers of continuous MPEG-TS are woken for this many bytes ...
 const WAKE_BYTES: usize = 16 * 1024;
@@ -33,11 +38,13 @@ const WAKE_AFTER: Duration = Duration::from_millis(25);
 pub(crate) struct ChannelTask {
     channel: Arc<Channel>,
     parts: Arc<Parts>,
-    order: watch::Receiver<usize>,
+    order: watch::Receiver<Feeds>,
+    /// Viewers that had come by the last look.
+    arrivals: u64,
     state: State,
-    link: Link,
+    live: Option<Live>,
+    trial: Option<Trial>,
     origin: Origin,
-    watchdog: Option<Watchdog>,
     backoff: Backoff,
     timers: Timers,
     /// Bytes that viewers were not woken for yet.
@@ -45,11 +52,26 @@ pub(crate) struct ChannelTask {
     last_segment: Option<Instant>,
 }
 
+/// What fills the window.
+struct Live {
+    intake: Intake,
+    /// Which upstream it is; none for the slate.
+    turn: Option<u32>,
+}
+
+/// What is being tried.
+struct Trial {
+    intake: Intake,
+    turn: u32,
+}
+
 #[derive(Debug, Default)]
 struct Timers {
     idle: Option<Instant>,
     retry: Option<Instant>,
     wake: Option<Instant>,
+    /// When the first upstream is tried again, while a backup plays.
+    back: Option<Instant>,
 }
 
 impl ChannelTask {
@@ -58,10 +80,11 @@ impl ChannelTask {
         let origin = Origin::new(Arc::clone(&channel), parts.hls.clone(), numbers, &parts.budget);
         Self {
             order: channel.feeds.subscribe(),
+            arrivals: 0,
             state: State::Idle,
-            link: Link::Closed,
+            live: None,
+            trial: None,
             origin,
-            watchdog: None,
             backoff: Backoff::new(parts.config.backoff_min, parts.config.backoff_max),
             timers: Timers::default(),
             unannounced: 0,
@@ -74,27 +97,44 @@ impl ChannelTask {
     /// Runs the channel until `stop`.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         // A viewer may have come before the task did.
-        self.happened(Event::Order);
+        self.order_changed();
         loop {
             let timer = self.next_timer();
+            let yields = self.state == State::Draining;
+            let live = self.live.as_mut().map(|live| &mut live.intake);
+            let trial = self.trial.as_mut().map(|trial| &mut trial.intake);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 // The channel holds the sender: it cannot be gone.
-                _ = self.order.changed() => self.happened(Event::Order),
+                _ = self.order.changed() => self.order_changed(),
                 () = sleep_until(timer) => self.timers_elapsed(),
-                event = self.link.next() => self.link_event(event),
+                event = next(live, yields) => self.live_event(event),
+                event = next(trial, yields) => self.trial_event(event),
                 () = self.origin.pressure() => self.origin.shrink(),
             }
         }
-        self.link = Link::Closed;
+        (self.live, self.trial) = (None, None);
         self.channel.trail.close();
         self.channel.status.send_modify(|status| status.closed = true);
     }
 
     /// Only looks: a change that arrives together with another event must still wake the loop as `Event::Order`.
     fn order(&self) -> Order {
-        if *self.order.borrow() > 0 { Order::Wanted } else { Order::Released }
+        if self.order.borrow().count > 0 { Order::Wanted } else { Order::Released }
+    }
+
+    fn order_changed(&mut self) {
+        let Feeds { count, arrivals } = *self.order.borrow();
+        let more = arrivals != std::mem::replace(&mut self.arrivals, arrivals);
+        let given_up = self.channel.status.borrow().given_up;
+        if given_up && (more || count == 0) {
+            self.backoff.forgive();
+            self.channel.status.send_modify(|status| status.given_up = false);
+            self.happened(Event::RetryElapsed);
+        } else {
+            self.happened(Event::Order);
+        }
     }
 
     /// Looks the event up in the table and does what it says.
@@ -118,58 +158,85 @@ impl ChannelTask {
                     self.happened(Event::Playable);
                 }
             }
-            Action::Retreat => self.timers.retry = Some(self.backoff.retry_at()),
+            Action::Retreat => self.retreat(),
         }
     }
 
     fn open(&mut self) {
         self.timers.retry = None;
         let turn = self.backoff.turn(Instant::now());
-        let opening = self.parts.upstreams.open(self.channel.id, turn);
+        self.try_upstream(turn, Claim::Wanted);
+    }
+
+    fn try_upstream(&mut self, turn: u32, claim: Claim) {
+        let opening = self.parts.upstreams.open(self.channel.id, turn, claim);
         let numbers = self.origin.numbers.load();
         let both = async { tokio::try_join!(opening, numbers) };
-        self.link = Link::Opening(Box::pin(both.map_ok(|(bytes, numbers)| Opened { bytes, numbers })));
+        let link = Link::Opening(Box::pin(both.map_ok(|(upstream, numbers)| Opened { upstream, numbers })));
+        self.trial = Some(Trial { intake: Intake::new(link, self.intake_config()), turn });
+    }
+
+    fn intake_config(&self) -> IntakeConfig {
+        IntakeConfig { segmenter: self.origin.segmenter_config(), stall_timeout: self.parts.config.stall_timeout }
     }
 
     fn close(&mut self) {
-        self.link = Link::Closed;
-        self.watchdog = None;
+        (self.live, self.trial) = (None, None);
         self.timers = Timers::default();
         self.last_segment = None;
-        // What is open is of no use to anybody; numbers are used up all the same.
-        let _ = self.origin.interrupt();
         self.origin.rest();
         self.channel.status.send_modify(|status| *status = Status { trouble: status.trouble, ..Status::idle() });
     }
 
-    fn link_event(&mut self, event: LinkEvent) {
+    fn live_event(&mut self, event: IntakeEvent) {
         match event {
-            LinkEvent::Opened(Opened { bytes, numbers }) => {
-                self.origin.numbers.loaded(numbers);
-                self.link = Link::open(bytes);
-                self.channel.status.send_modify(|status| status.head = true);
-                let (stall, longest) = (self.parts.config.stall_timeout, self.parts.hls.max_segment_duration);
-                self.watchdog = Some(Watchdog::new(Instant::now(), stall, longest, self.origin.access_units()));
+            IntakeEvent::Opened(numbers) => self.origin.numbers.loaded(numbers),
+            IntakeEvent::Media(media) => {
+                let Some(live) = &mut self.live else { return };
+                let slate = live.turn.is_none();
+                let fed = self.origin.take(live.intake.take());
+                if !slate {
+                    self.count(media);
+                }
+                self.produced(fed, media.bytes);
             }
-            LinkEvent::Bytes(bytes) => self.bytes(&bytes),
-            LinkEvent::Failed(failure) => self.failed(&failure),
+            IntakeEvent::Wanted => self.happened(Event::Yielded),
+            IntakeEvent::Failed(failure) => self.live_failed(&failure),
         }
     }
 
-    fn bytes(&mut self, bytes: &Bytes) {
-        let fed = match self.origin.feed(bytes) {
-            Ok(fed) => fed,
-            Err(failure) => return self.failed(&failure),
-        };
-        let now = Instant::now();
-        if let Some(watchdog) = &mut self.watchdog {
-            watchdog.fed(now, self.origin.access_units());
-            if fed.cut {
-                watchdog.cut(now);
+    fn trial_event(&mut self, event: IntakeEvent) {
+        match event {
+            IntakeEvent::Opened(numbers) => {
+                self.origin.numbers.loaded(numbers);
+                self.channel.status.send_modify(|status| status.head = true);
             }
+            IntakeEvent::Media(media) => {
+                self.count(media);
+                self.judge_trial();
+            }
+            IntakeEvent::Wanted => self.happened(Event::Yielded),
+            IntakeEvent::Failed(failure) => self.trial_failed(&failure),
+        }
+    }
+
+    fn count(&self, media: Media) {
+        self.channel.counts.bytes_in.fetch_add(media.bytes as u64, Ordering::Relaxed);
+        self.channel.counts.continuity_errors.fetch_add(media.continuity_errors, Ordering::Relaxed);
+    }
+
+    /// What the live intake produced is in the window now.
+    fn produced(&mut self, fed: Result<Fed, Failure>, bytes: usize) {
+        let fed = match fed {
+            Ok(fed) => fed,
+            Err(failure) => return self.live_failed(&failure),
+        };
+        if let (true, Some(live), Some(longest)) = (fed.cut, &mut self.live, self.origin.longest()) {
+            // Longer GOPs are cut, so that the target duration holds.
+            live.intake.set_longest(longest);
         }
         if fed.bytes || fed.cut {
-            self.announce(fed, bytes.len(), now);
+            self.announce(fed, bytes, Instant::now());
         }
     }
 
@@ -183,6 +250,11 @@ impl ChannelTask {
         if fed.cut {
             self.last_segment = Some(now);
         }
+        let Some(turn) = self.live.as_ref().map(|live| live.turn) else { return };
+        let Some(turn) = turn else {
+            self.channel.status.send_if_modified(|status| fed.cut && !std::mem::replace(&mut status.slate, true));
+            return;
+        };
         let first_segment = self.channel.status.send_if_modified(|status| {
             let before = (status.bytes, status.segment);
             status.bytes |= fed.bytes;
@@ -193,10 +265,23 @@ impl ChannelTask {
             before != (status.bytes, status.segment)
         });
         if fed.cut && first_segment {
-            self.backoff.playing(now);
-            tracing::info!(channel = %self.channel.id, "channel plays");
-            self.happened(Event::Playable);
+            self.playing(turn, now);
         }
+    }
+
+    fn playing(&mut self, turn: u32, now: Instant) {
+        self.backoff.playing(now, turn);
+        let upstream = self.place(turn);
+        self.channel.counts.upstream.store(upstream, Ordering::Relaxed);
+        self.timers.back = (upstream > 0).then(|| now + self.parts.config.return_after);
+        tracing::info!(channel = %self.channel.id, upstream, "channel plays");
+        self.happened(Event::Playable);
+    }
+
+    /// Which of the channel's upstreams a turn means, from 0.
+    fn place(&self, turn: u32) -> usize {
+        let count = self.parts.upstreams.count(self.channel.id);
+        usize::try_from(turn).unwrap_or_default().checked_rem(count).unwrap_or_default()
     }
 
     fn wake(&mut self) {
@@ -205,13 +290,9 @@ impl ChannelTask {
         self.channel.trail.notify();
     }
 
+    /// No upstream plays any more, or the one that was tried does not.
     fn failed(&mut self, failure: &Failure) {
         let now = Instant::now();
-        self.link = Link::Closed;
-        self.watchdog = None;
-        if self.origin.interrupt().is_ok_and(|fed| fed.cut) {
-            self.last_segment = Some(now);
-        }
         self.channel.counts.restarts.fetch_add(1, Ordering::Relaxed);
         let upstreams = self.parts.upstreams.count(self.channel.id);
         let retry_at = self.backoff.failed(now, upstreams);
@@ -221,7 +302,12 @@ impl ChannelTask {
             retry_in = ?retry_at.saturating_duration_since(now),
             "the upstream failed: {failure}"
         );
-        let trouble = Trouble { fault: failure.fault, retry_at, tell: self.backoff.tried_all(upstreams) };
+        let tried_all = self.backoff.tried_all(upstreams);
+        if tried_all && self.live.is_none() {
+            self.start_slate();
+        }
+        // With a slate on its way there is something to wait for.
+        let trouble = Trouble { fault: failure.fault, retry_at, tell: tried_all && self.live.is_none() };
         let fresh_until = self.last_segment.map(|at| at + self.origin.freshness());
         self.channel.status.send_modify(|status| {
             (status.head, status.bytes, status.segment) = (false, false, false);
@@ -230,9 +316,23 @@ impl ChannelTask {
         self.happened(Event::Failed);
     }
 
+    /// Waits for the next attempt; or for another viewer, when it has taken too long.
+    fn retreat(&mut self) {
+        let limit = self.parts.config.give_up_after;
+        if limit > Duration::ZERO && self.backoff.failing_for(Instant::now()) >= limit {
+            tracing::warn!(channel = %self.channel.id, after = ?limit, "given up until another viewer comes");
+            self.timers.retry = None;
+            self.channel.status.send_modify(|status| status.given_up = true);
+        } else {
+            self.timers.retry = Some(self.backoff.retry_at());
+        }
+    }
+
     fn next_timer(&self) -> Option<Instant> {
-        let watchdog = self.watchdog.as_ref().filter(|_| self.link.is_open()).map(Watchdog::due);
-        [self.timers.idle, self.timers.retry, self.timers.wake, watchdog].into_iter().flatten().min()
+        let live = self.live.as_ref().and_then(|live| live.intake.due());
+        let trial = self.trial.as_ref().and_then(|trial| trial.intake.due());
+        let Timers { idle, retry, wake, back } = self.timers;
+        [idle, retry, wake, back, live, trial].into_iter().flatten().min()
     }
 
     fn timers_elapsed(&mut self) {
@@ -241,15 +341,28 @@ impl ChannelTask {
         if due(&mut self.timers.wake) {
             self.wake();
         }
+        if due(&mut self.timers.back) {
+            self.try_first();
+        }
         if due(&mut self.timers.idle) {
             self.happened(Event::IdleElapsed);
         }
         if due(&mut self.timers.retry) {
             self.happened(Event::RetryElapsed);
         }
-        if let Some(fault) = self.watchdog.as_ref().and_then(|watchdog| watchdog.check(now)) {
-            self.failed(&fault.into());
+        if let Some(fault) = self.live.as_ref().and_then(|live| live.intake.check(now)) {
+            self.live_failed(&fault.into());
         }
+        if let Some(fault) = self.trial.as_ref().and_then(|trial| trial.intake.check(now)) {
+            self.trial_failed(&fault.into());
+        }
+    }
+}
+
+async fn next(intake: Option<&mut Intake>, yields: bool) -> IntakeEvent {
+    match intake {
+        Some(intake) => intake.next(yields).await,
+        None => std::future::pending().await,
     }
 }
 

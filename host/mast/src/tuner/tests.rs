@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, join_all};
-use futures_util::stream;
-use mast_model::{ByteSize, ChannelId, DestinationRules};
+use mast_model::{ByteSize, ChannelId, DestinationRules, UpstreamKind, UpstreamUrl};
 use mast_store::StateStore;
 use mast_upstream::{ChannelSpec, Clip, Fault, Upstream};
 
+use super::upstream::Fetcher;
 use super::*;
-use crate::outbound::{Outbound, OutboundRequest};
+use crate::extensions::config::UpstreamConfig;
+use crate::outbound::Outbound;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const FIRST: ChannelId = ChannelId(1);
@@ -23,6 +24,7 @@ const SECOND: ChannelId = ChannelId(2);
 struct Listed {
     outbound: Outbound,
     urls: HashMap<ChannelId, Vec<String>>,
+    slate: Option<PathBuf>,
 }
 
 impl Upstreams for Listed {
@@ -30,32 +32,24 @@ impl Upstreams for Listed {
         self.urls.get(&channel).map_or(0, Vec::len)
     }
 
-    fn open(&self, channel: ChannelId, turn: u32) -> BoxFuture<'static, Result<UpstreamBytes, Failure>> {
+    fn open(&self, channel: ChannelId, turn: u32, _: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>> {
         let urls = &self.urls[&channel];
-        let request = OutboundRequest {
-            method: "GET".to_owned(),
-            url: urls[turn as usize % urls.len()].clone(),
-            headers: Vec::new(),
-            body: None,
-            head_timeout: Duration::from_millis(600),
-            decompress: false,
-        };
-        let outbound = self.outbound.clone();
+        let url = urls[turn as usize % urls.len()].clone();
         let rules = DestinationRules {
             any_http: true,
             allow_private: vec!["127.0.0.0/8".parse().unwrap()],
             ..DestinationRules::default()
         };
-        Box::pin(async move {
-            let response = outbound.send(&rules, request).await?;
-            if response.status != 200 {
-                return Err(UpstreamFault::Status(response.status).into());
-            }
-            let body = stream::try_unfold(response, async |mut response| {
-                Ok::<_, Failure>(response.chunk().await?.map(|bytes| (bytes, response)))
-            });
-            Ok(body.boxed())
-        })
+        let config = UpstreamConfig { rules, ..UpstreamConfig::default() };
+        let upstream =
+            mast_model::Upstream { url: UpstreamUrl::new(url.clone()), kind: UpstreamKind::Auto, headers: Vec::new() };
+        let fetcher = Fetcher::new(self.outbound.clone(), Arc::new(config), &upstream, Duration::from_millis(600));
+        Box::pin(async move { Ok(OpenUpstream { pieces: upstream::http::open(fetcher, &url).await?, slot: None }) })
+    }
+
+    fn slate(&self, _: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>> {
+        let slate = self.slate.clone()?;
+        Some(Box::pin(async move { Ok(OpenUpstream { pieces: upstream::file::play(&slate).await?, slot: None }) }))
     }
 }
 
@@ -75,6 +69,10 @@ fn config() -> TunerConfig {
         backoff_min: Duration::from_millis(50),
         backoff_max: Duration::from_millis(200),
         window_budget: ByteSize::mib(64),
+        give_up_after: Duration::ZERO,
+        return_after: Duration::from_secs(1),
+        healthy_after: Duration::from_millis(200),
+        slate: None,
     }
 }
 
@@ -83,13 +81,23 @@ fn hls() -> HlsConfig {
         segment_duration: Duration::from_millis(500),
         max_segment_duration: Duration::from_secs(3),
         playlist_segments: 4,
+        rewind: Duration::ZERO,
         max_segment_size: ByteSize::mib(8),
     }
 }
 
 fn tuner(upstream: &Upstream, store: &Arc<dyn StateStore>, config: TunerConfig) -> Tuner {
     let urls = [(FIRST, vec![upstream.url("one")]), (SECOND, vec![upstream.at("/missing.ts"), upstream.url("two")])];
-    let listed = Listed { outbound: Outbound::new().unwrap(), urls: urls.into() };
+    tuner_of(urls, store, config, None)
+}
+
+fn tuner_of(
+    urls: impl Into<HashMap<ChannelId, Vec<String>>>,
+    store: &Arc<dyn StateStore>,
+    config: TunerConfig,
+    slate: Option<PathBuf>,
+) -> Tuner {
+    let listed = Listed { outbound: Outbound::new().unwrap(), urls: urls.into(), slate };
     Tuner::new(Arc::new(listed), Arc::clone(store), config, hls())
 }
 
@@ -308,6 +316,101 @@ async fn continuous_viewers_get_whole_packets_across_a_restart() {
     .await;
     assert!(bytes.chunks_exact(188).all(|packet| packet[0] == 0x47));
     assert_eq!(report(&bench.tuner, FIRST).skips, 0);
+}
+
+/// The primary is gone, the backup plays, the primary comes back and takes over once it has been healthy: no number is lost and
+/// nobody is refused meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_steps_in_and_the_first_upstream_takes_over_again() {
+    let bench = bench().await;
+    let tuner = tuner_of(
+        [(FIRST, vec![bench.upstream.url("one"), bench.upstream.url("two")])],
+        &bench.store,
+        TunerConfig { return_after: Duration::from_millis(300), ..config() },
+        None,
+    );
+    let feed = within("tune", tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    assert_eq!(report(&tuner, FIRST).upstream, 0);
+    bench.upstream.set_fault("one", Fault::Status(503));
+    bench.upstream.disconnect("one");
+    until("failover", || report(&tuner, FIRST).state == State::Live && report(&tuner, FIRST).upstream == 1).await;
+    let restarts = report(&tuner, FIRST).restarts;
+    bench.upstream.set_fault("one", None);
+    until("return", || report(&tuner, FIRST).upstream == 0).await;
+    bench.upstream.wait_for_connections("two", PATIENCE, |connections| connections.current == 0).await;
+    assert_eq!(report(&tuner, FIRST).restarts, restarts, "nothing failed on the way back");
+    let segments = feed.published().segments().to_vec();
+    assert!(segments.windows(2).all(|pair| pair[1].sequence == pair[0].sequence + 1));
+    assert!(segments.last().unwrap().discontinuity_sequence >= 2);
+}
+
+/// The way back fails: the backup goes on as if nothing had happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_upstream_that_still_fails_disturbs_nobody() {
+    let bench = bench().await;
+    bench.upstream.set_fault("one", Fault::Status(503));
+    let tuner = tuner_of(
+        [(FIRST, vec![bench.upstream.url("one"), bench.upstream.url("two")])],
+        &bench.store,
+        TunerConfig { return_after: Duration::from_millis(50), ..config() },
+        None,
+    );
+    let feed = within("tune", tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    let (restarts, newest_then) = (report(&tuner, FIRST).restarts, newest(&feed));
+    bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.total > 3).await;
+    until("more segments", || newest(&feed) > newest_then + 2).await;
+    let now = report(&tuner, FIRST);
+    assert_eq!((now.restarts, now.upstream, now.state), (restarts, 1, State::Live));
+    assert!(feed.published().segments().iter().skip(1).all(|segment| !segment.discontinuity));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slate_shows_while_nothing_works() {
+    let bench = bench().await;
+    let slate = bench.folder.path().join("slate.ts");
+    let clip = tokio::task::spawn_blocking(Clip::standard).await.unwrap().unwrap();
+    std::fs::write(&slate, clip.bytes()).unwrap();
+    bench.upstream.set_fault("one", Fault::Status(404));
+    let tuner = tuner_of([(FIRST, vec![bench.upstream.url("one")])], &bench.store, config(), Some(slate));
+    let feed = within("slate", tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    let now = report(&tuner, FIRST);
+    // A failed channel never looks alive.
+    assert!(now.slate && now.state != State::Live && now.fault == Some(UpstreamFault::Status(404)), "{now:?}");
+    assert_eq!(now.bytes_in, 0);
+    until("the slate goes on", || newest(&feed) > feed.published().segments()[0].sequence).await;
+    within("bytes of the slate", tuner.watch(FIRST, Need::Bytes)).await.unwrap();
+    bench.upstream.set_fault("one", None);
+    until("the upstream", || report(&tuner, FIRST).state == State::Live).await;
+    let now = report(&tuner, FIRST);
+    assert!(!now.slate && now.fault.is_none(), "{now:?}");
+    let segments = feed.published().segments().to_vec();
+    assert!(segments.windows(2).all(|pair| pair[1].sequence == pair[0].sequence + 1));
+    assert!(segments.iter().skip(1).any(|segment| segment.discontinuity));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_was_given_up_is_tried_for_the_next_viewer() {
+    let give_up_after = Duration::from_millis(300);
+    let bench = bench_with(TunerConfig { give_up_after, ..config() }).await;
+    let feed = within("tune", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    bench.upstream.set_fault("one", Fault::Status(404));
+    bench.upstream.disconnect("one");
+    let rests = async {
+        loop {
+            let before = bench.upstream.connections("one").total;
+            let restarts = report(&bench.tuner, FIRST).restarts;
+            tokio::time::sleep(3 * config().backoff_max).await;
+            if report(&bench.tuner, FIRST).restarts == restarts && bench.upstream.connections("one").total == before {
+                return;
+            }
+        }
+    };
+    within("nobody tries any more", rests).await;
+    assert_eq!(report(&bench.tuner, FIRST).state, State::Backoff);
+    bench.upstream.set_fault("one", None);
+    within("the next viewer", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    until("live", || report(&bench.tuner, FIRST).state == State::Live).await;
+    drop(feed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

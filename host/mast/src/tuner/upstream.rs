@@ -1,89 +1,63 @@
-//! Where the tuner's bytes come from. The trait is what the channel's task sees; [`CatalogUpstreams`] is the real thing.
+//! Where a channel's MPEG-TS comes from: one file per way of fetching it. Whatever the way, the channel's task sees a run of
+//! [`Piece`]s and drops it to close the connection.
+//!
+//! Waiting happens inside the run; nothing here spawns a task, so a dropped run leaves nothing behind.
 
-use std::time::Duration;
+mod catalog;
+mod fetcher;
+pub(super) mod file;
+pub(super) mod http;
+mod slots;
+mod sniff;
+
+pub use catalog::CatalogUpstreams;
+pub(crate) use slots::Slot;
+pub use slots::Slots;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, StreamExt};
-use mast_model::{ChannelId, Upstream, UpstreamKind};
+use futures_util::stream::BoxStream;
+use mast_model::ChannelId;
 
-use super::fault::{Failure, UpstreamFault};
-use crate::catalog::{Catalog, ResolveError};
-use crate::extensions::Extensions;
-use crate::outbound::{Outbound, OutboundRequest};
+use super::fault::Failure;
 
-/// The bytes of an open upstream. Dropping it closes the connection.
-pub type UpstreamBytes = BoxStream<'static, Result<Bytes, Failure>>;
+pub(crate) use fetcher::Fetcher;
+
+/// What comes out of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// MPEG-TS of any length and alignment; empty while it is not sure yet that it is MPEG-TS.
+    Bytes(Bytes),
+    /// What follows does not continue what came before.
+    Break,
+}
+
+/// The run of pieces of an open upstream. Its end is a fault, because a live channel has none. Dropping it closes the connection.
+pub type UpstreamBytes = BoxStream<'static, Result<Piece, Failure>>;
+
+/// An open upstream and what it holds.
+pub struct OpenUpstream {
+    /// What comes out of it. Declared before the slot: the connection is closed before its place is free again.
+    pub pieces: UpstreamBytes,
+    /// Its place among the connections that its source may have.
+    pub slot: Option<Slot>,
+}
+
+/// How much a channel insists on an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Viewers wait: a channel that nobody watches gives its connection up.
+    Wanted,
+    /// It would only be better than what plays now: if there is a connection to spare.
+    Spare,
+}
 
 /// Opens upstreams of channels.
 pub trait Upstreams: Send + Sync + 'static {
-    /// How many upstreams a channel has now.
+    /// How many upstreams a channel has now: its own, then its backups.
     fn count(&self, channel: ChannelId) -> usize;
     /// Opens the `turn`-th upstream, counted round and round, up to its response head.
-    fn open(&self, channel: ChannelId, turn: u32) -> BoxFuture<'static, Result<UpstreamBytes, Failure>>;
-}
-
-/// Upstreams as the catalogue lists them, under the rules of their source.
-pub struct CatalogUpstreams {
-    /// Looks channels up at every start, so that a refreshed URL is used from the next attempt on.
-    pub catalog: Catalog,
-    /// Knows what a source is granted.
-    pub extensions: Extensions,
-    /// Makes the requests.
-    pub outbound: Outbound,
-    /// Until the response head is there.
-    pub connect_timeout: Duration,
-}
-
-impl Upstreams for CatalogUpstreams {
-    fn count(&self, channel: ChannelId) -> usize {
-        self.catalog.channel(channel).map_or(0, |channel| channel.upstreams.len())
-    }
-
-    fn open(&self, channel: ChannelId, turn: u32) -> BoxFuture<'static, Result<UpstreamBytes, Failure>> {
-        let channel = self.catalog.channel(channel);
-        let rules = channel.as_ref().and_then(|channel| self.extensions.upstream_rules(&channel.source));
-        let (catalog, outbound, head_timeout) = (self.catalog.clone(), self.outbound.clone(), self.connect_timeout);
-        Box::pin(async move {
-            let channel = channel.ok_or(UpstreamFault::NoUpstream)?;
-            let upstream = catalog.resolve(&channel, turn).await.map_err(unresolved)?;
-            check_kind(upstream.kind)?;
-            let rules = rules.ok_or(UpstreamFault::SourceGone)?;
-            let response = outbound.send(&rules, request(&upstream, head_timeout)).await?;
-            if response.status != 200 {
-                return Err(UpstreamFault::Status(response.status).into());
-            }
-            let body = stream::try_unfold(response, async |mut response| {
-                Ok::<_, Failure>(response.chunk().await?.map(|bytes| (bytes, response)))
-            });
-            Ok(body.boxed())
-        })
-    }
-}
-
-fn unresolved(error: ResolveError) -> Failure {
-    match error {
-        ResolveError::None { .. } => UpstreamFault::NoUpstream.into(),
-        ResolveError::Failed(_) => Failure { fault: UpstreamFault::Unresolved, detail: error.to_string() },
-    }
-}
-
-fn check_kind(kind: UpstreamKind) -> Result<(), UpstreamFault> {
-    match kind {
-        UpstreamKind::Auto | UpstreamKind::Mpegts => Ok(()),
-        UpstreamKind::Hls => Err(UpstreamFault::Hls),
-        UpstreamKind::Other => Err(UpstreamFault::UnsupportedKind),
-    }
-}
-
-fn request(upstream: &Upstream, head_timeout: Duration) -> OutboundRequest {
-    let headers = upstream.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    OutboundRequest {
-        method: "GET".to_owned(),
-        url: upstream.url.expose().to_owned(),
-        headers: headers.collect(),
-        body: None,
-        head_timeout,
-        decompress: false,
-    }
+    fn open(&self, channel: ChannelId, turn: u32, claim: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>>;
+    /// What viewers see while no upstream works; none where the operator supplied nothing.
+    fn slate(&self, channel: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>>;
 }

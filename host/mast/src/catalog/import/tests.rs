@@ -138,8 +138,8 @@ fn kinds_of_upstreams() {
         ("auto", UpstreamKind::Auto),
         ("mpegts", UpstreamKind::Mpegts),
         ("hls", UpstreamKind::Hls),
-        ("rtsp", UpstreamKind::Other),
-        ("file", UpstreamKind::Other),
+        ("rtsp", UpstreamKind::Rtsp),
+        ("file", UpstreamKind::File),
         ("something new", UpstreamKind::Auto),
     ] {
         let mut record = channel("a", "a").upstreams.remove(0);

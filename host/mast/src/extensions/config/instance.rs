@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mast_model::{ByteSize, DestinationRules, InstanceId};
+use mast_model::{ByteSize, Destination, DestinationRules, InstanceId};
 use mast_plugin::manifest::Kind;
 use mast_plugin::spec::Limits;
 
-use super::{Component, GrantConfig, InstanceConfig, OnError, PluginsConfig};
+use super::{Component, GrantConfig, InstanceConfig, OnError, PluginsConfig, UpstreamConfig};
 use crate::config::reader::{Reader, Section};
 use crate::config::{Problem, Problems, parse_file};
 
@@ -45,6 +45,10 @@ fn read(root: &Section<'_>, id: InstanceId, plugins: &PluginsConfig) -> Option<I
     let enabled = root.or("enabled", true);
     let config = root.json("config");
     let grant = grant(&root.section("grant"), kind, plugins);
+    if root.has("upstream") && kind.is_some_and(|kind| kind != Kind::Source) {
+        root.problem("upstream", "only a plugin of kind \"source\" has channels to fetch; remove it");
+    }
+    let upstream = UpstreamConfig::read(&root.section("upstream"), &grant, &plugins.secrets);
     // A wrong kind must not hide problems of the limits.
     let limits = limits(&root.section("limits"), kind.unwrap_or(Kind::Source));
     Some(InstanceConfig {
@@ -55,6 +59,7 @@ fn read(root: &Section<'_>, id: InstanceId, plugins: &PluginsConfig) -> Option<I
         on_error: on_error.unwrap_or(OnError::Deny),
         config,
         grant,
+        upstream,
         limits,
     })
 }
@@ -95,8 +100,12 @@ fn grant(section: &Section<'_>, kind: Option<Kind>, plugins: &PluginsConfig) -> 
     for (index, name) in secrets.iter().enumerate().filter(|(_, name)| !plugins.secrets.contains_key(*name)) {
         section.problem(&format!("secrets[{index}]"), format!("[secrets] in mast.toml has no \"{name}\""));
     }
+    let http: Vec<Destination> = section.list("http");
+    if http.iter().any(|destination| !matches!(destination.scheme(), "http" | "https")) {
+        section.problem("http", "plugins make http and https requests only");
+    }
     GrantConfig {
-        http: DestinationRules { allow: section.list("http"), allow_private: allow_private.clone(), any_http: false },
+        http: DestinationRules { allow: http, allow_private: allow_private.clone(), any_http: false },
         upstream: DestinationRules { any_http: upstream.is_none(), allow: upstream.unwrap_or_default(), allow_private },
         files: section.paths("files"),
         kv: section.has("kv").then(|| section.size("kv", ByteSize(0), ByteSize(1 << 10)..=ByteSize::mib(1024))),

@@ -2,7 +2,6 @@
 
 use std::sync::Mutex;
 
-use mast_model::DestinationRules;
 use mast_plugin::records::{AuthRequest, Decision, KeyField, Refreshed, Upstream};
 use mast_plugin::services::{BoxFuture, CatalogSink, Validator};
 use mast_plugin::{CallError, CallFailure};
@@ -176,7 +175,7 @@ fn a_broken_edit_changes_nothing_and_a_mended_one_counts() {
         assert!(states[0].starts_with("a failed: ") && states[0].ends_with(", running"), "{states:?}");
         let sources = folder.registry.sources();
         assert!(sources[0].generation == before && sources[0].calls.is_some(), "{broken}");
-        assert!(folder.registry.table().rules.contains_key(&sources[0].id));
+        assert!(folder.registry.table().upstreams.contains_key(&sources[0].id));
 
         folder.write("a.toml", SOURCE);
         assert_eq!(folder.scan(), ["a"]);
@@ -211,10 +210,10 @@ fn a_source_that_cannot_be_loaded_keeps_its_place() {
     let sources = folder.registry.sources();
     let shown: Vec<_> = sources.iter().map(|source| (source.id.as_str(), source.calls.is_some())).collect();
     assert_eq!(shown, [("failing", false), ("garbage", false)]);
-    let rules = folder.registry.table().rules;
+    let rules = folder.registry.table().upstreams;
     assert_eq!(rules.keys().map(InstanceId::as_str).collect::<Vec<_>>(), ["failing"]);
     let url = "http://tv.example/".parse().unwrap();
-    assert!(rules.values().all(|rules: &Arc<DestinationRules>| rules.check_url(&url).is_ok()));
+    assert!(rules.values().all(|config| config.rules.check_url(&url).is_ok()));
 }
 
 #[test]

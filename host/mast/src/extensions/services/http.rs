@@ -7,7 +7,7 @@ use mast_model::{DestinationRules, InstanceId, Refused};
 use mast_plugin::services::{BoxFuture, ByteStream, Http, HttpRequest, HttpResponse, ServiceError};
 
 use super::gunzip::Gunzip;
-use crate::outbound::{Outbound, OutboundError, OutboundRequest, OutboundResponse};
+use crate::outbound::{Outbound, OutboundError, OutboundRequest, OutboundResponse, Route};
 
 /// A body that pauses this long is given up.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -38,6 +38,7 @@ impl Http for HttpService {
             body: request.body,
             head_timeout: request.timeout,
             decompress: true,
+            route: Route::default(),
         };
         Box::pin(async move {
             let mut response =

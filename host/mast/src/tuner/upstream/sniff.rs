@@ -1,6 +1,6 @@
 //! Tells by the first bytes of an upstream's answer what it is. Content types lie; sync bytes do not.
 
-use super::fault::UpstreamFault;
+use crate::tuner::fault::UpstreamFault;
 
 const PACKET: usize = 188;
 /// Sync bytes in a row, one packet apart, that make MPEG-TS.
@@ -15,6 +15,8 @@ pub(crate) enum Sniffed {
     Undecided,
     /// MPEG-TS.
     MpegTs,
+    /// An HLS playlist.
+    Playlist,
     /// Something else.
     Fault(UpstreamFault),
 }
@@ -23,7 +25,7 @@ pub(crate) enum Sniffed {
 pub(crate) fn sniff(head: &[u8]) -> Sniffed {
     let text = without_blanks(head);
     if text.starts_with(b"#EXTM3U") {
-        return Sniffed::Fault(UpstreamFault::Hls);
+        return Sniffed::Playlist;
     }
     if synced(head) {
         return Sniffed::MpegTs;
@@ -75,7 +77,7 @@ mod tests {
             ("joined mid-packet", mid_packet, Sniffed::MpegTs),
             ("page", page, Sniffed::Fault(UpstreamFault::Html)),
             ("page after a byte order mark", bom_page, Sniffed::Fault(UpstreamFault::Html)),
-            ("playlist", b"#EXTM3U\n#EXT-X-VERSION:3\n".to_vec(), Sniffed::Fault(UpstreamFault::Hls)),
+            ("playlist", b"#EXTM3U\n#EXT-X-VERSION:3\n".to_vec(), Sniffed::Playlist),
             ("some text", b"Forbidden".to_vec(), Sniffed::Undecided),
             ("noise", vec![0x11; ENOUGH], Sniffed::Fault(UpstreamFault::Garbage)),
         ];

@@ -1,0 +1,41 @@
+//! `[channel.ID]`: what the operator wants of one channel.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mast_model::ChannelId;
+
+use crate::config::reader::Section;
+
+/// One channel's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChannelConfig {
+    /// `backups`: channels, also of other sources, whose upstreams are tried after this channel's own, in this order.
+    pub backups: Vec<ChannelId>,
+    /// `warm`: kept playing without viewers, so that it starts at once; default false.
+    pub warm: bool,
+    /// `slate`: as in `[tuner]`, for this channel.
+    pub slate: Option<PathBuf>,
+}
+
+impl ChannelConfig {
+    /// All of `[channel]`, by id.
+    pub(crate) fn read_all(channels: &Section<'_>) -> BTreeMap<ChannelId, Self> {
+        let read = |(name, section): (String, Section<'_>)| {
+            let id = name.parse::<u32>().ok().filter(|id| *id > 0).map(ChannelId);
+            if id.is_none() {
+                channels.problem(&name, "expected the id of a channel, a whole number from 1, as in [channel.7]");
+            }
+            let config = Self {
+                backups: section.list("backups"),
+                warm: section.or("warm", false),
+                slate: section.optional_path("slate"),
+            };
+            if id.is_some_and(|id| config.backups.contains(&id)) {
+                section.problem("backups", "a channel cannot be its own backup");
+            }
+            Some((id?, config))
+        };
+        channels.named_sections().into_iter().filter_map(read).collect()
+    }
+}

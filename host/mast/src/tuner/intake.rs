@@ -1,0 +1,174 @@
+//! One upstream on its way into a channel: the connection, the segmenter that cuts its bytes, and its watchdogs. A channel has at most
+//! two: the one that fills the window, and one that is being tried beside it. What an intake on trial produced since its last cut is
+//! held, so that it can take over at a random access point without losing anything.
+//!
+//! It knows nothing of windows, numbers or viewers.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use mast_media::{Codecs, Counters, Event, Segmenter, SegmenterConfig};
+use tokio::time::Instant;
+
+use super::fault::{Failure, UpstreamFault};
+use super::link::{Link, LinkEvent, Opened};
+use super::numbers::Loaded;
+use super::watchdog::Watchdog;
+
+/// How an intake cuts and when it has had enough.
+#[derive(Debug, Clone)]
+pub(crate) struct IntakeConfig {
+    pub(crate) segmenter: SegmenterConfig,
+    /// No bytes, no access units or (beyond a longest segment) no segments for this long is a fault.
+    pub(crate) stall_timeout: Duration,
+}
+
+/// One upstream on its way in.
+pub(crate) struct Intake {
+    link: Link,
+    segmenter: Segmenter,
+    config: IntakeConfig,
+    watchdog: Option<Watchdog>,
+    events: Vec<Event>,
+    /// Counters at the last look.
+    counted: Counters,
+    /// What was produced since the last cut, while on trial.
+    held: Held,
+}
+
+#[derive(Default)]
+struct Held {
+    codecs: Option<Codecs>,
+    chunks: Vec<Event>,
+    /// When the first random access point came.
+    since: Option<Instant>,
+}
+
+/// What happened on an intake.
+pub(crate) enum IntakeEvent {
+    /// The upstream answered. The numbers were read beside it where they were not known yet.
+    Opened(Option<Loaded>),
+    /// Bytes came; see [`Intake::take`].
+    Media(Media),
+    /// Another channel needs the connection, and this one may give it up.
+    Wanted,
+    /// It failed or ended.
+    Failed(Failure),
+}
+
+/// What came in with some bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Media {
+    pub(crate) bytes: usize,
+    pub(crate) continuity_errors: u64,
+}
+
+impl Intake {
+    /// An intake whose upstream is being opened by `opening`.
+    pub(crate) fn new(link: Link, config: IntakeConfig) -> Self {
+        let segmenter = Segmenter::new(config.segmenter.clone());
+        Self {
+            link,
+            segmenter,
+            config,
+            watchdog: None,
+            events: Vec::new(),
+            counted: Counters::default(),
+            held: Held::default(),
+        }
+    }
+
+    /// The next thing that happens; with `yields` also that another channel needs the connection. Safe to cancel.
+    pub(crate) async fn next(&mut self, yields: bool) -> IntakeEvent {
+        match self.link.next(yields).await {
+            LinkEvent::Opened(Opened { upstream, numbers }) => {
+                self.link = Link::Open(upstream);
+                let (stall, longest) = (self.config.stall_timeout, self.config.segmenter.max_duration);
+                self.watchdog = Some(Watchdog::new(Instant::now(), stall, longest, 0));
+                IntakeEvent::Opened(numbers)
+            }
+            LinkEvent::Bytes(bytes) => {
+                self.segmenter.push(&bytes, Timestamp::now(), &mut self.events);
+                IntakeEvent::Media(self.media())
+            }
+            LinkEvent::Break => {
+                self.segmenter.end_of_input(Timestamp::now(), &mut self.events);
+                IntakeEvent::Media(self.media())
+            }
+            LinkEvent::Wanted => IntakeEvent::Wanted,
+            LinkEvent::Failed(failure) => IntakeEvent::Failed(failure),
+        }
+    }
+
+    /// What the segmenter made of the bytes.
+    pub(crate) fn take(&mut self) -> std::vec::Drain<'_, Event> {
+        self.events.drain(..)
+    }
+
+    /// Keeps what the segmenter made of the bytes until the intake takes over. True at a cut.
+    pub(crate) fn hold(&mut self, now: Instant) -> bool {
+        let mut cut = false;
+        for event in self.events.drain(..) {
+            match event {
+                Event::Codecs(codecs) => self.held.codecs = Some(codecs),
+                Event::Cut(_) => {
+                    cut = true;
+                    self.held.chunks.clear();
+                }
+                Event::Chunk(_) => {
+                    self.held.since.get_or_insert(now);
+                    self.held.chunks.push(event);
+                }
+            }
+        }
+        cut
+    }
+
+    /// Since when there has been something to play; none before the first random access point.
+    pub(crate) fn playing_since(&self) -> Option<Instant> {
+        self.held.since
+    }
+
+    /// Hands out what was held: the open segment from its start on.
+    pub(crate) fn release(&mut self) -> Vec<Event> {
+        let held = std::mem::take(&mut self.held);
+        held.codecs.map(Event::Codecs).into_iter().chain(held.chunks).collect()
+    }
+
+    /// The upstream is given up: what is open becomes a last segment.
+    pub(crate) fn end(mut self) -> Vec<Event> {
+        self.segmenter.end_of_input(Timestamp::now(), &mut self.events);
+        self.events
+    }
+
+    /// Longer GOPs are cut from now on.
+    pub(crate) fn set_longest(&mut self, longest: Duration) {
+        self.segmenter.set_max_duration(longest);
+    }
+
+    /// When its watchdogs have to be asked again.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.watchdog.as_ref().map(Watchdog::due)
+    }
+
+    /// What its watchdogs say.
+    pub(crate) fn check(&self, now: Instant) -> Option<UpstreamFault> {
+        self.watchdog.as_ref().and_then(|watchdog| watchdog.check(now))
+    }
+
+    fn media(&mut self) -> Media {
+        let counters = self.segmenter.counters();
+        let before = std::mem::replace(&mut self.counted, counters);
+        let now = Instant::now();
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.fed(now, counters.access_units);
+            if self.events.iter().any(|event| matches!(event, Event::Cut(_))) {
+                watchdog.cut(now);
+            }
+        }
+        Media {
+            bytes: usize::try_from(counters.bytes - before.bytes).unwrap_or(usize::MAX),
+            continuity_errors: counters.continuity_errors - before.continuity_errors,
+        }
+    }
+}

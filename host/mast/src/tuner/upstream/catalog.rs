@@ -1,0 +1,125 @@
+//! Upstreams as the catalogue lists them, under the rules of their source; after a channel's own those of its backups.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use mast_model::{Channel, ChannelId, InstanceId, Upstream, UpstreamKind};
+
+use super::{Claim, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, http};
+use crate::catalog::{Catalog, ResolveError};
+use crate::extensions::Extensions;
+use crate::extensions::config::UpstreamConfig;
+use crate::outbound::Outbound;
+use crate::tuner::config::ChannelConfig;
+use crate::tuner::fault::{Failure, UpstreamFault};
+
+/// The real upstreams.
+#[derive(Clone)]
+pub struct CatalogUpstreams {
+    /// Looks channels up at every start, so that a refreshed URL is used from the next attempt on.
+    pub catalog: Catalog,
+    /// Knows what a source is granted.
+    pub extensions: Extensions,
+    /// Makes the requests.
+    pub outbound: Outbound,
+    /// The connections that providers allow.
+    pub slots: Slots,
+    /// Until the response head is there.
+    pub connect_timeout: Duration,
+    /// What the operator wants of single channels.
+    pub channels: Arc<BTreeMap<ChannelId, ChannelConfig>>,
+    /// The slate of channels that have none of their own.
+    pub slate: Option<PathBuf>,
+}
+
+impl Upstreams for CatalogUpstreams {
+    fn count(&self, channel: ChannelId) -> usize {
+        self.members(channel).iter().map(|member| self.catalog.upstream_count(member)).sum()
+    }
+
+    fn open(&self, channel: ChannelId, turn: u32, claim: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>> {
+        let this = self.clone();
+        Box::pin(async move {
+            let (member, attempt) = this.turn(channel, turn).ok_or(UpstreamFault::NoUpstream)?;
+            let upstream = this.catalog.resolve(&member, attempt).await.map_err(unresolved)?;
+            let config = this.extensions.upstream(&member.source).ok_or(UpstreamFault::SourceGone)?;
+            let slot = this.slot(&member.source, &config, claim).await?;
+            let pieces = match kind(&upstream) {
+                UpstreamKind::Auto | UpstreamKind::Mpegts | UpstreamKind::Hls => {
+                    let fetcher = Fetcher::new(this.outbound, config, &upstream, this.connect_timeout);
+                    http::open(fetcher, upstream.url.expose()).await?
+                }
+                UpstreamKind::File => file::open(upstream.url.expose(), &config.files).await?,
+                _ => return Err(UpstreamFault::UnsupportedKind.into()),
+            };
+            Ok(OpenUpstream { pieces, slot })
+        })
+    }
+
+    fn slate(&self, channel: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>> {
+        let own = self.channels.get(&channel).and_then(|config| config.slate.clone());
+        let path = own.or_else(|| self.slate.clone())?;
+        Some(Box::pin(async move { Ok(OpenUpstream { pieces: file::play(&path).await?, slot: None }) }))
+    }
+}
+
+impl CatalogUpstreams {
+    /// The channel and its backups, as far as they are in the catalogue.
+    fn members(&self, channel: ChannelId) -> Vec<Arc<Channel>> {
+        let backups = self.channels.get(&channel).map_or(&[][..], |config| &config.backups);
+        std::iter::once(&channel).chain(backups).filter_map(|id| self.catalog.channel(*id)).collect()
+    }
+
+    /// Whose upstream a turn means, and which attempt at it this is.
+    fn turn(&self, channel: ChannelId, turn: u32) -> Option<(Arc<Channel>, u32)> {
+        let members = self.members(channel);
+        let count = |member: &Arc<Channel>| u32::try_from(self.catalog.upstream_count(member)).unwrap_or_default();
+        let all: u32 = members.iter().map(count).sum();
+        let (round, mut place) = (turn.checked_div(all)?, turn.checked_rem(all)?);
+        for member in members {
+            let own = count(&member);
+            if place < own {
+                return Some((member, round.saturating_mul(own).saturating_add(place)));
+            }
+            place -= own;
+        }
+        None
+    }
+
+    async fn slot(&self, source: &InstanceId, config: &UpstreamConfig, claim: Claim) -> Result<Option<Slot>, Failure> {
+        let Some(limit) = config.max_connections else { return Ok(None) };
+        let patience = config.connect_timeout.unwrap_or(self.connect_timeout);
+        let taken = tokio::time::timeout(patience, self.slots.take(source, limit, claim)).await;
+        match taken.ok().flatten() {
+            Some(slot) => Ok(Some(slot)),
+            None => Err(UpstreamFault::NoSlot.into()),
+        }
+    }
+}
+
+/// How an upstream is spoken: as the source says, else as its scheme does.
+fn kind(upstream: &Upstream) -> UpstreamKind {
+    if upstream.kind != UpstreamKind::Auto {
+        return upstream.kind;
+    }
+    let scheme = upstream.url.expose().split(':').next().unwrap_or_default().to_ascii_lowercase();
+    match scheme.as_str() {
+        "udp" => UpstreamKind::Udp,
+        "rtp" => UpstreamKind::Rtp,
+        "file" => UpstreamKind::File,
+        "rtsp" | "rtsps" => UpstreamKind::Rtsp,
+        "rtmp" | "rtmps" => UpstreamKind::Rtmp,
+        "srt" => UpstreamKind::Srt,
+        _ => UpstreamKind::Auto,
+    }
+}
+
+fn unresolved(error: ResolveError) -> Failure {
+    match error {
+        ResolveError::None { .. } => UpstreamFault::NoUpstream.into(),
+        ResolveError::Failed(_) => Failure { fault: UpstreamFault::Unresolved, detail: error.to_string() },
+    }
+}
