@@ -3,6 +3,7 @@
 
 pub mod lint;
 pub mod playlist;
+pub mod rtp;
 pub mod segment;
 pub mod segmenter;
 pub mod ts;

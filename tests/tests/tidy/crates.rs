@@ -58,6 +58,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("serde", "configuration, manifests, stored records"),
     ("serde_json", "JSON"),
     ("sha2", "the hash of a plugin file that an instance file may name"),
+    ("socket2", "multicast groups and buffer sizes of UDP upstreams"),
     ("strsim", "suggestions for misspelt keys"),
     ("tempfile", "folders in tests"),
     ("thiserror", "errors of libraries"),

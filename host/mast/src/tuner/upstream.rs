@@ -9,6 +9,7 @@ pub(super) mod file;
 pub(super) mod http;
 mod slots;
 mod sniff;
+mod udp;
 
 pub use catalog::CatalogUpstreams;
 pub(crate) use slots::Slot;

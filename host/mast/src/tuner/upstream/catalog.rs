@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use mast_model::{Channel, ChannelId, InstanceId, Upstream, UpstreamKind};
 
-use super::{Claim, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, http};
+use super::{Claim, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, http, udp};
 use crate::catalog::{Catalog, ResolveError};
 use crate::extensions::Extensions;
 use crate::extensions::config::UpstreamConfig;
@@ -51,6 +51,9 @@ impl Upstreams for CatalogUpstreams {
                 UpstreamKind::Auto | UpstreamKind::Mpegts | UpstreamKind::Hls => {
                     let fetcher = Fetcher::new(this.outbound, config, &upstream, this.connect_timeout);
                     http::open(fetcher, upstream.url.expose()).await?
+                }
+                UpstreamKind::Udp | UpstreamKind::Rtp => {
+                    udp::open(upstream.url.expose(), &config.rules, config.route.bind)?
                 }
                 UpstreamKind::File => file::open(upstream.url.expose(), &config.files).await?,
                 _ => return Err(UpstreamFault::UnsupportedKind.into()),
