@@ -86,6 +86,8 @@ impl App {
             slate: config.tuner.slate.clone(),
         };
         let tuner = Tuner::new(Arc::new(upstreams), opened.store, config.tuner.clone(), config.hls.clone());
+        let warm = config.channels.iter().filter(|(_, channel)| channel.warm).map(|(id, _)| *id);
+        tuner.keep_warm(warm);
         let deps = Deps {
             accounts: opened.accounts.clone(),
             catalog: opened.catalog.clone(),

@@ -23,6 +23,7 @@ mod task;
 mod tests;
 mod trail;
 mod upstream;
+mod warm;
 mod watchdog;
 
 pub use channel::{ChannelReport, Feed, Follower, Need, TuneError};
@@ -46,6 +47,7 @@ use budget::Budget;
 use channel::Channel;
 use config::{HlsConfig, TunerConfig};
 use task::ChannelTask;
+use warm::Warmth;
 
 /// Tunes channels. Cheap to clone.
 #[derive(Clone)]
@@ -57,6 +59,7 @@ struct Shared {
     /// Channels that were ever wanted. Read without a lock; replaced as a whole when one is added.
     channels: ArcSwap<HashMap<ChannelId, Arc<Channel>>>,
     adding: Mutex<()>,
+    warm: Mutex<Vec<Warmth>>,
     parts: Arc<Parts>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -78,6 +81,7 @@ impl Tuner {
         let shared = Shared {
             channels: ArcSwap::default(),
             adding: Mutex::default(),
+            warm: Mutex::default(),
             parts: Arc::new(Parts { upstreams, store, config, hls, budget }),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -109,6 +113,14 @@ impl Tuner {
             Some(Err(error)) => Err(error),
             Some(Ok(())) | None => Ok(feed),
         }
+    }
+
+    /// Keeps channels playing without viewers from now on; replaces what was kept warm before.
+    pub fn keep_warm(&self, channels: impl IntoIterator<Item = ChannelId>) {
+        // The new ones first, so that what is in both goes on.
+        let warm = channels.into_iter().map(|id| Warmth::new(self.channel(id))).collect();
+        let before = std::mem::replace(&mut *self.shared.warm.lock().unwrap_or_else(PoisonError::into_inner), warm);
+        drop(before);
     }
 
     /// A feed of a channel that plays already; never waits, never starts anything.

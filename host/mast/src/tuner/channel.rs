@@ -32,6 +32,8 @@ pub(crate) struct Channel {
 pub(crate) struct Feeds {
     /// How many there are.
     pub(crate) count: usize,
+    /// Wanted without viewers too, where it is not 0.
+    pub(crate) warm: usize,
     /// How many ever came: a viewer that comes and goes at once is still noticed.
     pub(crate) arrivals: u64,
 }
@@ -264,6 +266,8 @@ pub struct ChannelReport {
     pub slate: bool,
     /// Which of its upstreams plays or played last, from 0.
     pub upstream: usize,
+    /// It is kept playing without viewers.
+    pub warm: bool,
 }
 
 impl ChannelReport {
@@ -282,6 +286,7 @@ impl ChannelReport {
             fault: status.trouble.map(|trouble| trouble.fault),
             slate: status.slate,
             upstream: channel.counts.upstream.load(Ordering::Relaxed),
+            warm: channel.feeds.borrow().warm > 0,
         }
     }
 }

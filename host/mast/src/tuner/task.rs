@@ -100,7 +100,7 @@ impl ChannelTask {
         self.order_changed();
         loop {
             let timer = self.next_timer();
-            let yields = self.state == State::Draining;
+            let yields = !self.watched();
             let live = self.live.as_mut().map(|live| &mut live.intake);
             let trial = self.trial.as_mut().map(|trial| &mut trial.intake);
             tokio::select! {
@@ -121,16 +121,21 @@ impl ChannelTask {
 
     /// Only looks: a change that arrives together with another event must still wake the loop as `Event::Order`.
     fn order(&self) -> Order {
-        if self.order.borrow().count > 0 { Order::Wanted } else { Order::Released }
+        let Feeds { count, warm, .. } = *self.order.borrow();
+        if count + warm > 0 { Order::Wanted } else { Order::Released }
+    }
+
+    /// Whether anybody watches, or waits to.
+    fn watched(&self) -> bool {
+        self.order.borrow().count > 0
     }
 
     fn order_changed(&mut self) {
-        let Feeds { count, arrivals } = *self.order.borrow();
+        let Feeds { count, warm, arrivals } = *self.order.borrow();
         let more = arrivals != std::mem::replace(&mut self.arrivals, arrivals);
         let given_up = self.channel.status.borrow().given_up;
-        if given_up && (more || count == 0) {
+        if given_up && (more || count + warm == 0) {
             self.backoff.forgive();
-            self.channel.status.send_modify(|status| status.given_up = false);
             self.happened(Event::RetryElapsed);
         } else {
             self.happened(Event::Order);
@@ -164,8 +169,10 @@ impl ChannelTask {
 
     fn open(&mut self) {
         self.timers.retry = None;
+        self.channel.status.send_if_modified(|status| std::mem::take(&mut status.given_up));
         let turn = self.backoff.turn(Instant::now());
-        self.try_upstream(turn, Claim::Wanted);
+        let claim = if self.watched() { Claim::Wanted } else { Claim::Spare };
+        self.try_upstream(turn, claim);
     }
 
     fn try_upstream(&mut self, turn: u32, claim: Claim) {
@@ -200,7 +207,7 @@ impl ChannelTask {
                 }
                 self.produced(fed, media.bytes);
             }
-            IntakeEvent::Wanted => self.happened(Event::Yielded),
+            IntakeEvent::Wanted => self.yielded(),
             IntakeEvent::Failed(failure) => self.live_failed(&failure),
         }
     }
@@ -215,7 +222,7 @@ impl ChannelTask {
                 self.count(media);
                 self.judge_trial();
             }
-            IntakeEvent::Wanted => self.happened(Event::Yielded),
+            IntakeEvent::Wanted => self.yielded(),
             IntakeEvent::Failed(failure) => self.trial_failed(&failure),
         }
     }
@@ -319,7 +326,7 @@ impl ChannelTask {
     /// Waits for the next attempt; or for another viewer, when it has taken too long.
     fn retreat(&mut self) {
         let limit = self.parts.config.give_up_after;
-        if limit > Duration::ZERO && self.backoff.failing_for(Instant::now()) >= limit {
+        if limit > Duration::ZERO && self.watched() && self.backoff.failing_for(Instant::now()) >= limit {
             tracing::warn!(channel = %self.channel.id, after = ?limit, "given up until another viewer comes");
             self.timers.retry = None;
             self.channel.status.send_modify(|status| status.given_up = true);

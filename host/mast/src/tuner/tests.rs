@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
-use mast_model::{ByteSize, ChannelId, DestinationRules, UpstreamKind, UpstreamUrl};
+use mast_model::{ByteSize, ChannelId, DestinationRules, InstanceId, UpstreamKind, UpstreamUrl};
 use mast_store::StateStore;
 use mast_upstream::{ChannelSpec, Clip, Fault, Upstream};
 
@@ -25,6 +25,8 @@ struct Listed {
     outbound: Outbound,
     urls: HashMap<ChannelId, Vec<String>>,
     slate: Option<PathBuf>,
+    slots: Slots,
+    max_connections: usize,
 }
 
 impl Upstreams for Listed {
@@ -32,7 +34,7 @@ impl Upstreams for Listed {
         self.urls.get(&channel).map_or(0, Vec::len)
     }
 
-    fn open(&self, channel: ChannelId, turn: u32, _: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>> {
+    fn open(&self, channel: ChannelId, turn: u32, claim: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>> {
         let urls = &self.urls[&channel];
         let url = urls[turn as usize % urls.len()].clone();
         let rules = DestinationRules {
@@ -44,7 +46,13 @@ impl Upstreams for Listed {
         let upstream =
             mast_model::Upstream { url: UpstreamUrl::new(url.clone()), kind: UpstreamKind::Auto, headers: Vec::new() };
         let fetcher = Fetcher::new(self.outbound.clone(), Arc::new(config), &upstream, Duration::from_millis(600));
-        Box::pin(async move { Ok(OpenUpstream { pieces: upstream::http::open(fetcher, &url).await?, slot: None }) })
+        let (slots, limit) = (self.slots.clone(), self.max_connections);
+        Box::pin(async move {
+            let provider = InstanceId::new("provider").unwrap();
+            let slot = tokio::time::timeout(Duration::from_millis(600), slots.take(&provider, limit, claim)).await;
+            let slot = Some(slot.ok().flatten().ok_or(UpstreamFault::NoSlot)?);
+            Ok(OpenUpstream { pieces: upstream::http::open(fetcher, &url).await?, slot })
+        })
     }
 
     fn slate(&self, _: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>> {
@@ -97,7 +105,18 @@ fn tuner_of(
     config: TunerConfig,
     slate: Option<PathBuf>,
 ) -> Tuner {
-    let listed = Listed { outbound: Outbound::new().unwrap(), urls: urls.into(), slate };
+    tuner_with(urls, store, config, slate, 100)
+}
+
+fn tuner_with(
+    urls: impl Into<HashMap<ChannelId, Vec<String>>>,
+    store: &Arc<dyn StateStore>,
+    config: TunerConfig,
+    slate: Option<PathBuf>,
+    max_connections: usize,
+) -> Tuner {
+    let (outbound, slots) = (Outbound::new().unwrap(), Slots::default());
+    let listed = Listed { outbound, urls: urls.into(), slate, slots, max_connections };
     Tuner::new(Arc::new(listed), Arc::clone(store), config, hls())
 }
 
@@ -411,6 +430,43 @@ async fn a_channel_that_was_given_up_is_tried_for_the_next_viewer() {
     within("the next viewer", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
     until("live", || report(&bench.tuner, FIRST).state == State::Live).await;
     drop(feed);
+}
+
+/// A provider that allows one connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unwatched_channel_gives_its_connection_up() {
+    let bench = bench().await;
+    let urls = [(FIRST, vec![bench.upstream.url("one")]), (SECOND, vec![bench.upstream.url("two")])];
+    let patient = TunerConfig { idle_timeout: Duration::from_secs(600), ..config() };
+    let tuner = tuner_with(urls, &bench.store, patient, None, 1);
+    drop(within("tune", tuner.watch(FIRST, Need::Playlist)).await.unwrap());
+    until("draining", || report(&tuner, FIRST).state == State::Draining).await;
+    let second = within("tune the other", tuner.watch(SECOND, Need::Playlist)).await.unwrap();
+    until("idle", || report(&tuner, FIRST).state == State::Idle).await;
+    assert_eq!(bench.upstream.connections("one").current + bench.upstream.connections("two").current, 1);
+    // Now somebody watches: who comes is told.
+    let error = within("refusal", tuner.watch(FIRST, Need::Playlist)).await.unwrap_err();
+    assert!(matches!(error, TuneError::Upstream { fault: UpstreamFault::NoSlot, .. }), "{error:?}");
+    assert_eq!((report(&tuner, SECOND).restarts, bench.upstream.connections("one").total), (0, 1));
+    drop(second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_channel_plays_without_viewers_and_makes_room_for_one() {
+    let bench = bench().await;
+    let urls = [(FIRST, vec![bench.upstream.url("one")]), (SECOND, vec![bench.upstream.url("two")])];
+    let tuner = tuner_with(urls, &bench.store, config(), None, 1);
+    tuner.keep_warm([FIRST]);
+    until("warm", || report(&tuner, FIRST).state == State::Live).await;
+    assert_eq!(report(&tuner, FIRST).viewers, 0);
+    let second = within("tune the other", tuner.watch(SECOND, Need::Playlist)).await.unwrap();
+    let first = report(&tuner, FIRST);
+    assert_eq!((first.state, first.fault), (State::Backoff, Some(UpstreamFault::NoSlot)));
+    drop(second);
+    until("warm again", || report(&tuner, FIRST).state == State::Live).await;
+    assert_eq!(report(&tuner, SECOND).state, State::Idle);
+    tuner.keep_warm([]);
+    until("idle", || report(&tuner, FIRST).state == State::Idle).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::{ChannelTask, Live, Trial};
 use crate::tuner::channel::Trouble;
-use crate::tuner::fault::Failure;
+use crate::tuner::fault::{Failure, UpstreamFault};
 use crate::tuner::intake::Intake;
 use crate::tuner::link::{Link, Opened};
 use crate::tuner::origin::Fed;
+use crate::tuner::state::{Event, Order};
 use crate::tuner::upstream::Claim;
 
 impl ChannelTask {
@@ -92,6 +93,26 @@ impl ChannelTask {
         } else {
             self.failed(failure);
         }
+    }
+
+    /// A channel that somebody watches gets the connection of this one, which nobody does. A channel that is kept warm comes back
+    /// when there is a connection to spare, or at once for a viewer.
+    pub(super) fn yielded(&mut self) {
+        if self.order() == Order::Released {
+            return self.happened(Event::Yielded);
+        }
+        self.trial = None;
+        if let Some(live) = self.live.take() {
+            // What is cut off here is of no use to anybody.
+            let _ = self.origin.interrupt(live.intake.end());
+        }
+        self.happened(Event::Failed);
+        self.timers.retry = Some(Instant::now() + self.parts.config.backoff_max);
+        let fault = UpstreamFault::NoSlot;
+        self.channel.status.send_modify(|status| {
+            (status.head, status.bytes, status.segment, status.given_up) = (false, false, false, true);
+            status.trouble = Some(Trouble { fault, retry_at: Instant::now(), tell: true });
+        });
     }
 
     /// Tries the first upstream while a backup plays.
