@@ -1,10 +1,27 @@
-//! FFmpeg: the only crate of the host that spawns processes. So far it only finds FFmpeg and reads its version; the
-//! supervised worker comes with the transcoding path.
+//! FFmpeg: the only crate of the host that spawns processes. It finds FFmpeg, builds its command lines, and runs it as a supervised worker
+//! that writes MPEG-TS to a pipe. It knows nothing of channels, HTTP or what is in the media.
 //!
-//! Invariants: a process gets a cleared environment, no standard input and its own process group, which is killed when its
-//! owner goes away; nothing waits for a process without a deadline.
+//! Invariants: a process gets a cleared environment, no other standard input than a pipe of ours, and its own process group,
+//! which is killed when its owner goes away; nothing waits for a process without a deadline; no shell sees an argument; what a
+//! process writes to standard error is kept bounded and redacted.
 
 mod group;
+mod launcher;
+mod log;
+mod progress;
+mod redact;
+mod spawner;
+mod starts;
 mod version;
+mod worker;
 
+pub use launcher::{LaunchError, Launcher, Limits, launch};
+pub use log::{Level, LogLine, LogRing};
+pub use progress::{Counters, Progress, ProgressParser, Step};
+pub use redact::Redactor;
+pub use starts::{StartPermit, Starts};
 pub use version::{FfmpegError, Version, find, version};
+pub use worker::{
+    Exit, ExitKind, Patience, SpawnError, StandardInput, State, Urgency, Worker, WorkerInput, WorkerOutput, WorkerSpec,
+    WorkerTask,
+};

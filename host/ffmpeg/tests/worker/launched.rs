@@ -1,0 +1,80 @@
+//! Workers tied to the host's life, and limited.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use mast_ffmpeg::{ExitKind, Launcher, Limits, WorkerSpec};
+
+use crate::script::{PLAYING, Running, none_left, spec};
+
+const HOST: &str = env!("CARGO_BIN_EXE_mast-ffmpeg-test-host");
+
+fn launched(script: &str, limits: Limits) -> WorkerSpec {
+    let mut spec = spec(script);
+    spec.launcher = Some(Launcher { program: PathBuf::from(HOST), arguments: vec!["launch".into()], limits });
+    spec
+}
+
+/// Kills the host as the kernel would, then waits for its worker.
+#[tokio::test]
+async fn a_host_that_is_killed_leaves_no_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("pid");
+    // Neither pipes nor signals end this one: it holds nothing open that breaks, and ignores what can be ignored.
+    let script = format!(
+        "trap '' TERM INT HUP PIPE; exec </dev/null >/dev/null 2>&1; echo $$ > {0}.new; mv {0}.new {0}; while :; do read _ </dev/zero; done",
+        mark.display()
+    );
+    let mut host = Command::new(HOST).args(["run", &script]).stdin(Stdio::null()).spawn().unwrap();
+    crate::script::until("the worker runs", || mark.exists()).await;
+    let pid: u32 = std::fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
+    assert_eq!(crate::script::members(pid).len(), 1);
+    host.kill().unwrap();
+    none_left(pid).await;
+    host.wait().unwrap();
+}
+
+#[tokio::test]
+async fn limits_are_set() {
+    let script = "echo \"$(nice) $(ulimit -v) $(ulimit -c) $(ulimit -t)\" >&2; exit 1";
+    let limits = Limits { memory: Some(1 << 30), cpu_seconds: Some(77), nice: 7 };
+    let worker = Running::start(launched(script, limits)).await;
+    worker.end().await;
+    assert_eq!(worker.log().lines()[0].text, "7 1048576 0 77");
+}
+
+#[tokio::test]
+async fn a_leak_ends_the_worker_rather_than_the_machine() {
+    let limits = Limits { memory: Some(128 << 20), ..Limits::default() };
+    // Waits for the end of a line that never ends.
+    let worker = Running::playing(launched(&format!("{PLAYING}; exec tail -n 1 /dev/zero"), limits)).await;
+    let exit = worker.end().await;
+    assert!(matches!(exit.kind, ExitKind::Failed { .. }), "{exit:?}");
+    assert!(exit.reason.contains("memory exhausted"), "{exit}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_launched_is_told() {
+    let mut spec = launched("", Limits::default());
+    spec.program = "/no/such/ffmpeg".into();
+    let exit = Running::start(spec).await.end().await;
+    assert_eq!(exit.kind, ExitKind::Failed { status: 127 });
+    assert!(exit.reason.contains("install package ffmpeg"), "{exit}");
+}
+
+#[tokio::test]
+async fn a_launched_worker_stops_like_any_other() {
+    let worker = Running::playing(launched(&format!("{PLAYING}; exec sleep 600"), Limits::default())).await;
+    worker.stop();
+    assert_eq!(worker.end().await.kind, ExitKind::Stopped { forced: false });
+}
+
+#[test]
+fn an_orphan_is_not_launched() {
+    let wrong = ["launch", "--parent", "1", "--", "/bin/sh", "-c", "echo launched"];
+    let mut launched = Command::new(HOST).args(wrong).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let line = BufReader::new(launched.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    assert!(line.contains("is gone"), "{line}");
+    assert!(!launched.wait().unwrap().success());
+}
