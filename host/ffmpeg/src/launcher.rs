@@ -14,8 +14,8 @@ use std::process::Command;
 /// What a worker may use. `None` and 0 leave things as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// Bytes of address space, not of memory in use: FFmpeg at rest takes some 300 MiB, and 100 MiB more for each variant that it
-    /// encodes. Not for NVENC, whose driver reserves far more than it uses.
+    /// Bytes of address space, not of memory in use. On two cores a profile takes 500 MB, a ladder of three 1 GB; each thread adds some,
+    /// so set [`crate::Job::threads`] too. Not for every encoder: see [`crate::Encoder::allows_memory_limit`].
     pub memory: Option<u64>,
     /// Seconds of CPU, for a job that has an end.
     pub cpu_seconds: Option<u64>,

@@ -5,9 +5,14 @@
 //! which is killed when its owner goes away; nothing waits for a process without a deadline; no shell sees an argument; what a
 //! process writes to standard error is kept bounded and redacted.
 
+mod arguments;
+mod ask;
+mod encoder;
+mod error;
 mod group;
 mod launcher;
 mod log;
+mod profile;
 mod progress;
 mod redact;
 mod spawner;
@@ -15,12 +20,19 @@ mod starts;
 mod version;
 mod worker;
 
+pub use arguments::{
+    Analyze, ArgumentError, CommandLine, Container, HttpRequest, Input, Job, Ladder, Output, Pattern, Rung, Tracks,
+    Transport,
+};
+pub use encoder::{Encoder, Encoders, encoders};
+pub use error::FfmpegError;
 pub use launcher::{LaunchError, Launcher, Limits, launch};
 pub use log::{Level, LogLine, LogRing};
+pub use profile::{AudioCodec, Preset, Problem, Profile, VideoCodec};
 pub use progress::{Counters, Progress, ProgressParser, Step};
 pub use redact::Redactor;
 pub use starts::{StartPermit, Starts};
-pub use version::{FfmpegError, Version, find, version};
+pub use version::{Release, Version, find, version};
 pub use worker::{
     Exit, ExitKind, Patience, SpawnError, StandardInput, State, Urgency, Worker, WorkerInput, WorkerOutput, WorkerSpec,
     WorkerTask,

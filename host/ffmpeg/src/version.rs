@@ -3,22 +3,25 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
+use crate::ask::{DEADLINE, ask};
+use crate::error::FfmpegError;
 
-use crate::group::Group;
-
-/// `ffmpeg -version` takes milliseconds; a cold disk may take seconds.
-const DEADLINE: Duration = Duration::from_secs(5);
-/// Of the output, the first line is of interest.
-const OUTPUT: u64 = 64 * 1024;
+/// The oldest release that knows every option workers are started with.
+const OLDEST: Release = Release { major: 4, minor: 4 };
 
 /// What `ffmpeg -version` says, for example `5.1.9-0+deb12u1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub String);
+
+/// A release, for example 5.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release {
+    /// The first number.
+    pub major: u32,
+    /// The second.
+    pub minor: u32,
+}
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,35 +29,30 @@ impl fmt::Display for Version {
     }
 }
 
-/// Why FFmpeg cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FfmpegError {
-    /// It is nowhere on the PATH.
-    #[error("ffmpeg not found: transcoding will not be available; install package ffmpeg")]
-    NotFound,
-    /// It does not start.
-    #[error("{} does not start: {cause}; install package ffmpeg anew", .path.display())]
-    Start {
-        /// The program.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// It starts and says nothing in time.
-    #[error("{} did not tell its version within {after:?}", .path.display())]
-    Hangs {
-        /// The program.
-        path: PathBuf,
-        /// The deadline.
-        after: Duration,
-    },
-    /// It is something else.
-    #[error("{} does not look like ffmpeg: it did not tell its version", .path.display())]
-    NotFfmpeg {
-        /// The program.
-        path: PathBuf,
-    },
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl Version {
+    /// The release; none if it was built from the repository, whose versions are no numbers.
+    pub fn release(&self) -> Option<Release> {
+        let text = self.0.strip_prefix('n').unwrap_or(&self.0);
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        let major = numbers.next()?.ok()?;
+        // A build of the day carries its date.
+        let is_date = major > 1000;
+        (!is_date).then(|| Release { major, minor: numbers.next().and_then(Result::ok).unwrap_or(0) })
+    }
+
+    /// Refuses what is too old.
+    pub fn check(&self) -> Result<(), FfmpegError> {
+        match self.release() {
+            Some(found) if found < OLDEST => Err(FfmpegError::TooOld { found, needed: OLDEST }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Where FFmpeg is, by a PATH as in the environment.
@@ -70,27 +68,8 @@ fn is_program(file: &Path) -> bool {
 
 /// Asks a program for its version, with a deadline.
 pub async fn version(program: &Path) -> Result<Version, FfmpegError> {
-    ask(program, DEADLINE).await
-}
-
-async fn ask(program: &Path, after: Duration) -> Result<Version, FfmpegError> {
-    let path = || program.to_path_buf();
-    let mut command = Command::new(program);
-    command.arg("-version").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let spawned = command.process_group(0).kill_on_drop(true).spawn();
-    let mut child = spawned.map_err(|cause| FfmpegError::Start { path: path(), cause })?;
-    let group = Group::led_by(&child);
-    let mut output = Vec::new();
-    let run = async {
-        if let Some(stdout) = child.stdout.take() {
-            stdout.take(OUTPUT).read_to_end(&mut output).await?;
-        }
-        child.wait().await
-    };
-    let status = tokio::time::timeout(after, run).await.map_err(|_| FfmpegError::Hangs { path: path(), after })?;
-    group.reaped();
-    status.map_err(|cause| FfmpegError::Start { path: path(), cause })?;
-    parse(&String::from_utf8_lossy(&output)).ok_or_else(|| FfmpegError::NotFfmpeg { path: path() })
+    let answer = ask(program, &["-version"], DEADLINE).await?;
+    parse(&answer).ok_or_else(|| FfmpegError::NotFfmpeg { path: program.to_path_buf() })
 }
 
 fn parse(output: &str) -> Option<Version> {
@@ -101,6 +80,7 @@ fn parse(output: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
 
     use super::*;
 
@@ -144,7 +124,7 @@ mod tests {
         // Signals are ignored by both, and the child holds the pipe open.
         let script = format!("trap '' TERM INT; sleep 600 & echo $! > {}; wait", mark.display());
         let file = program(folder.path(), &script);
-        let asked = ask(&file, Duration::from_millis(500)).await;
+        let asked = ask(&file, &["-version"], Duration::from_millis(500)).await;
         assert!(matches!(asked, Err(FfmpegError::Hangs { .. })), "{asked:?}");
         let child = std::fs::read_to_string(&mark).unwrap();
         let process = PathBuf::from(format!("/proc/{}/stat", child.trim()));
@@ -155,5 +135,26 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the child outlived its group");
+    }
+
+    #[test]
+    fn releases_and_the_oldest_that_will_do() {
+        let check = |version: &str, release: Option<(u32, u32)>, will_do: bool| {
+            let version = Version(version.to_owned());
+            assert_eq!(version.release(), release.map(|(major, minor)| Release { major, minor }), "{version}");
+            assert_eq!(version.check().is_ok(), will_do, "{version}");
+        };
+        check("5.1.9-0+deb12u1", Some((5, 1)), true);
+        check("n7.1-x", Some((7, 1)), true);
+        check("8", Some((8, 0)), true);
+        check("4.4", Some((4, 4)), true);
+        check("4.3.6-0+deb11u1", Some((4, 3)), false);
+        check("3.4.11-0ubuntu0.1", Some((3, 4)), false);
+        // Built from the repository: nobody can tell, so let it try.
+        check("N-112233-gabcdef", None, true);
+        check("2024-06-06-git-d55f5cba7b-full_build", None, true);
+        check("git-2020-01-01-abc", None, true);
+        let old = Version("4.3.6".to_owned()).check().unwrap_err().to_string();
+        assert!(old.contains("4.3") && old.contains("install ffmpeg 4.4 or newer"), "{old}");
     }
 }

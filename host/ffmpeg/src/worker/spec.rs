@@ -44,7 +44,7 @@ impl Default for Patience {
 pub struct WorkerSpec {
     /// FFmpeg. Its folder does not matter; the worker runs in `/`.
     pub program: PathBuf,
-    /// All arguments.
+    /// All arguments; [`crate::Job::command_line`] makes them.
     pub arguments: Vec<OsString>,
     /// Where it reads from.
     pub input: StandardInput,
