@@ -88,13 +88,13 @@ impl WorkerTask {
         loop {
             let event = self.event(&mut chunk).await;
             let order = *self.order.borrow();
-            // How it was told to stop, if it was.
-            let told = if let State::Stopping(urgency) = self.state { Some(urgency) } else { None };
+            let was_killed = order == Order::Kill || self.state == State::Stopping(Urgency::Killed);
+            let told = (order != Order::Run).then_some(was_killed);
             let (state, action) = next(self.state, order, event);
-            if state != self.state {
-                self.state = state;
+            if state != self.state && state != State::Ended {
                 self.published.state.send_replace(state);
             }
+            self.state = state;
             match action {
                 Action::Stay => {}
                 Action::FreeStart => self.permit = None,
@@ -145,19 +145,23 @@ impl WorkerTask {
         }
     }
 
-    /// Ends what is left of the group before its number can be given away, reads the last words, tells how it ended.
-    async fn reap(&mut self, told: Option<Urgency>, chunk: &mut [u8]) -> Exit {
+    /// Ends what is left of the group before its number can be given away, reads the last words, tells how it ended. `told`: whether it
+    /// was told to stop, and then whether it was killed.
+    async fn reap(&mut self, told: Option<bool>, chunk: &mut [u8]) -> Exit {
         self.permit = None;
         let status = self.leader.reap().await;
         let last_words = async {
-            while let Some(length) = read(&mut self.stderr, chunk).await {
-                self.reader.take(&chunk[..length], &self.published);
+            while self.stderr.is_some() {
+                match read(&mut self.stderr, chunk).await {
+                    Some(length) => _ = self.reader.take(&chunk[..length], &self.published),
+                    None => self.stderr = None,
+                }
             }
         };
         let _ = timeout(LAST_WORDS, last_words).await;
         self.reader.end(&self.published);
-        let told = told.map(|urgency| urgency == Urgency::Killed);
         let exit = Exit::new(status, told, &self.published.log, self.started.elapsed());
+        self.published.state.send_replace(State::Ended);
         self.published.exit.send_replace(Some(exit.clone()));
         exit
     }
