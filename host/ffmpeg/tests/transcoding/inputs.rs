@@ -6,7 +6,7 @@ use mast_ffmpeg::{ExitKind, HttpRequest, Input, Profile, Transport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::run::{DEADLINE, run, sample, single, spawn};
+use crate::run::{DEADLINE, pattern, run, sample, single, small, spawn};
 
 fn copy(input: Input) -> mast_ffmpeg::Job {
     single(input, Profile::built_in("copy").unwrap())
@@ -101,14 +101,14 @@ async fn a_playlist_that_names_a_file_is_not_followed() {
 async fn a_file_starts_again_at_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a: slate.ts");
-    std::fs::write(&path, sample(true).await).unwrap();
+    std::fs::write(&path, run(&single(pattern(25, 2), small("slate")), &[]).await.media).unwrap();
     let whole = run(&copy(Input::File { path: path.clone(), is_looped: false }), &[]).await;
     assert_eq!(whole.exit.kind, ExitKind::InputEnded, "{:?}", whole.log);
     let mut worker = spawn(&copy(Input::File { path, is_looped: true })).await;
     let mut output = worker.take_output().unwrap();
     let sink = tokio::spawn(async move { tokio::io::copy(&mut output, &mut tokio::io::sink()).await });
     let mut progress = worker.progress();
-    let beyond = progress.wait_for(|progress| progress.counters.out_time > Duration::from_millis(5500));
+    let beyond = progress.wait_for(|progress| progress.counters.out_time > Duration::from_millis(2500));
     tokio::time::timeout(DEADLINE, beyond).await.expect("it ended").unwrap();
     worker.stop();
     tokio::time::timeout(DEADLINE, worker.wait()).await.expect("it goes on");
