@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{ArgumentError, Line};
 use crate::redact::Redactor;
@@ -169,19 +169,7 @@ impl Input {
                 add_http(line, url, request)?;
             }
             Self::Http { url, request } => add_http(line, url, request)?,
-            Self::File { path, is_looped } => {
-                if !path.is_absolute() {
-                    return Err(ArgumentError::Path(path.display().to_string()));
-                }
-                if *is_looped {
-                    line.add(["-stream_loop", "-1"]);
-                }
-                line.add(["-re"]);
-                // With the scheme, a colon in the path is no scheme.
-                let mut url = OsString::from("file:");
-                url.push(path);
-                open(line, "file", url);
-            }
+            Self::File { path, is_looped } => add_file(line, path, *is_looped)?,
             Self::Pattern(pattern) => {
                 if pattern.is_live {
                     line.add(["-re"]);
@@ -191,6 +179,21 @@ impl Input {
         }
         Ok(())
     }
+}
+
+fn add_file(line: &mut Line, path: &Path, is_looped: bool) -> Result<(), ArgumentError> {
+    if !path.is_absolute() {
+        return Err(ArgumentError::Path(path.display().to_string()));
+    }
+    if is_looped {
+        line.add(["-stream_loop", "-1"]);
+    }
+    line.add(["-re"]);
+    // With the scheme, a colon in the path is no scheme.
+    let mut url = OsString::from("file:");
+    url.push(path);
+    open(line, "file", url);
+    Ok(())
 }
 
 fn open(line: &mut Line, protocols: &str, url: impl Into<OsString>) {
