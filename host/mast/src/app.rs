@@ -20,7 +20,7 @@ use crate::delivery::{Connections, Delivery, Deps};
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
-use crate::tuner::{CatalogUpstreams, Slots, Tuner};
+use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
 
 /// How long rooms may take to let go of what they hold, each.
 const GRACE: Duration = Duration::from_secs(5);
@@ -44,6 +44,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 pub struct App {
     delivery: Delivery,
     tuner: Tuner,
+    transcoder: Transcoder,
     /// Refreshes, the plugin folder's watch, the control socket.
     tasks: TaskTracker,
     /// Ends delivery first, then everything else.
@@ -76,11 +77,13 @@ impl App {
         };
         let extensions = Extensions::start(config.plugins.clone(), &data_dir, rooms, &tasks, stop.clone()).await?;
         opened.catalog.run(extensions.sources(), &tasks, stop.clone());
+        let transcoder = Transcoder::new(config.ffmpeg.clone());
         let upstreams = CatalogUpstreams {
             catalog: opened.catalog.clone(),
             extensions: extensions.clone(),
             outbound,
             slots: Slots::default(),
+            transcoder: transcoder.clone(),
             connect_timeout: config.tuner.connect_timeout,
             channels: Arc::new(config.channels.clone()),
             slate: config.tuner.slate.clone(),
@@ -114,10 +117,10 @@ impl App {
                 tracing::error!(%error, "the control socket ended");
             }
         });
-        tasks.spawn(look_for_ffmpeg());
+        tasks.spawn(look_for_ffmpeg(transcoder.clone()));
         tasks.close();
         tracing::info!("listening on http://{address}");
-        Ok(Self { delivery, tuner, tasks, stop_delivery, stop })
+        Ok(Self { delivery, tuner, transcoder, tasks, stop_delivery, stop })
     }
 
     /// Where it listens.
@@ -132,6 +135,9 @@ impl App {
         if !self.tuner.shutdown(GRACE).await {
             tracing::warn!("channels did not end in time");
         }
+        if tokio::time::timeout(GRACE, self.transcoder.shutdown()).await.is_err() {
+            tracing::warn!("FFmpeg workers did not end in time");
+        }
         self.stop.cancel();
         if tokio::time::timeout(GRACE, self.tasks.wait()).await.is_err() {
             tracing::warn!(left = self.tasks.len(), "tasks did not end in time");
@@ -140,14 +146,10 @@ impl App {
 }
 
 /// Says at start-up whether channels can be transcoded. The copy path does not need FFmpeg.
-async fn look_for_ffmpeg() {
-    let found = async {
-        let program = mast_ffmpeg::find(std::env::var_os("PATH").as_deref())?;
-        mast_ffmpeg::version(&program).await
-    };
-    match found.await {
-        Ok(version) => tracing::info!(%version, "FFmpeg found"),
-        Err(error) => tracing::info!(%error, "transcoding will not be available; install the package ffmpeg"),
+async fn look_for_ffmpeg(transcoder: Transcoder) {
+    match transcoder.look().await {
+        Ok(found) => tracing::info!("{found}"),
+        Err(error) => tracing::info!(%error, "transcoding will not be available"),
     }
 }
 

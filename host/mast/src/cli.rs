@@ -73,6 +73,13 @@ impl From<Problems> for Failure {
 
 /// Parses the arguments, runs the command, prints errors.
 pub fn run() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == crate::tuner::LAUNCHER) {
+        // Becomes FFmpeg; returns only where that fails. The worker's log shows what it prints.
+        let error = mast_ffmpeg::launch(arguments);
+        output::complain(&error);
+        return ExitCode::from(127);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -22,7 +22,7 @@ use mast_model::ChannelId;
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig};
 use crate::extensions::config::PluginsConfig;
-use crate::tuner::config::{ChannelConfig, HlsConfig, TunerConfig};
+use crate::tuner::config::{ChannelConfig, FfmpegConfig, HlsConfig, TunerConfig};
 use reader::{Reader, Section};
 
 /// `mast.toml`, validated, with absolute paths.
@@ -40,6 +40,8 @@ pub struct Config {
     pub tuner: TunerConfig,
     /// `[hls]`
     pub hls: HlsConfig,
+    /// `[ffmpeg]`, `[profile.NAME]` and `[ladder.NAME]`
+    pub ffmpeg: FfmpegConfig,
     /// `[channel.ID]`
     pub channels: BTreeMap<ChannelId, ChannelConfig>,
     /// `[bouquet.NAME]`
@@ -69,18 +71,20 @@ impl Config {
     }
 
     fn read(root: &Section<'_>) -> Self {
-        for section in ["ffmpeg", "tls"] {
-            root.reserved(section);
-        }
+        root.reserved("tls");
+        let ffmpeg = FfmpegConfig::read(root);
+        let mut plugins = PluginsConfig::read(&root.section("plugins"), &root.section("secrets"));
+        plugins.profiles = ffmpeg.outputs.keys().cloned().collect();
         let data = root.section("data");
         Self {
             http: HttpConfig::read(&root.section("http")),
             limits: LimitsConfig::read(&root.section("limits")),
             data_dir: data.optional_path("dir").unwrap_or_else(|| data.absolute("data")),
-            plugins: PluginsConfig::read(&root.section("plugins"), &root.section("secrets")),
+            plugins,
             tuner: TunerConfig::read(&root.section("tuner")),
             hls: HlsConfig::read(&root.section("hls")),
-            channels: ChannelConfig::read_all(&root.section("channel")),
+            channels: ChannelConfig::read_all(&root.section("channel"), &ffmpeg),
+            ffmpeg,
             bouquets: BouquetConfig::read_all(&root.section("bouquet")),
             log: LogConfig::read(&root.section("log")),
         }

@@ -140,6 +140,21 @@ impl Outbound {
     }
 }
 
+impl Outbound {
+    /// Checks a destination that somebody else will connect to: the URL and every address that its host has now. Whoever connects asks
+    /// the name again, so this is weaker than a request made here.
+    pub async fn check(&self, rules: &DestinationRules, url: &str) -> Result<(), OutboundError> {
+        let url = Url::parse(url).map_err(|_| OutboundError::InvalidUrl)?;
+        rules.check_url(&url)?;
+        // Other schemes than http keep addresses as names.
+        match url.host_str().map(|host| host.trim_matches(['[', ']']).parse::<IpAddr>()) {
+            Some(Ok(address)) => Ok(rules.check_address(address)?),
+            Some(Err(_)) => self.clients.check_name(rules, &url).await,
+            None => Err(OutboundError::InvalidUrl),
+        }
+    }
+}
+
 fn answer(url: Url, host: String, response: reqwest::Response) -> OutboundResponse {
     // A value that is not UTF-8 is not worth failing for: Latin-1 is what such servers mean.
     let text = |value: &http::HeaderValue| match value.to_str() {

@@ -22,6 +22,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod transcoder;
 mod upstream;
 mod warm;
 mod watchdog;
@@ -30,6 +31,7 @@ pub use channel::{ChannelReport, Feed, Follower, Need, TuneError};
 pub use fault::{Failure, UpstreamFault};
 pub use published::{PlaylistBytes, Published};
 pub use state::State;
+pub use transcoder::{LAUNCHER, Transcoder};
 pub use upstream::{CatalogUpstreams, Claim, OpenUpstream, Piece, Slots, UpstreamBytes, Upstreams};
 
 use std::collections::HashMap;

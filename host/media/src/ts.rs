@@ -17,6 +17,7 @@ pub mod pes;
 pub mod psi;
 pub mod section;
 pub mod tables;
+pub mod tracks;
 
 /// What a video sequence says about itself.
 #[derive(Debug, Clone, PartialEq)]

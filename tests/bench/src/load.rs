@@ -9,7 +9,7 @@ use crate::host::pinned;
 
 /// CPU seconds that a process and its children used so far.
 pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
-    let mut ticks = 0;
+    let (mut ticks, mut alive) = (0, false);
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
         let Some(candidate) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
@@ -17,12 +17,13 @@ pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
         let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
         let parent: Option<u32> = fields.get(1).and_then(|text| text.parse().ok());
+        alive |= candidate == pid;
         if candidate == pid || parent == Some(pid) {
             let field = |index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
             ticks += field(11) + field(12);
         }
     }
-    ensure!(ticks > 0, "process {pid} is gone");
+    ensure!(alive, "process {pid} is gone");
     // USER_HZ is 100 on every Linux that Rust's standard library supports.
     Ok(ticks as f64 / 100.0)
 }

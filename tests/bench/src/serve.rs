@@ -123,7 +123,7 @@ async fn third_segment(host: &Host, channel: &str) -> anyhow::Result<String> {
 async fn start_nginx(folder: &tempfile::TempDir, port: u16) -> anyhow::Result<Child> {
     let root = folder.path().display();
     let config = format!(
-        "user root;\nworker_processes 1;\ndaemon off;\npid {root}/pid;\nerror_log {root}/error.log;\n\
+        "user root;\nmaster_process off;\ndaemon off;\npid {root}/pid;\nerror_log {root}/error.log;\n\
          events {{ worker_connections 1024; }}\n\
          http {{\n  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  tcp_nodelay on;\n  keepalive_requests 1000000;\n\
          \x20 open_file_cache max=100;\n  types {{ video/mp2t ts; }}\n\

@@ -71,6 +71,7 @@ async fn ffmpeg(url: &str) -> anyhow::Result<f64> {
         .args(["-nostdin", "-v", "error", "-i", url, "-c", "copy", "-f", "hls", "-hls_time", "2"])
         .arg(&playlist)
         .stdin(Stdio::null())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     // The muxer renames the playlist into place after its first segment is whole.

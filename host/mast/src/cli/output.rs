@@ -34,7 +34,7 @@ pub(super) fn failure(failure: &Failure, json: bool) {
     }
 }
 
-fn complain(text: impl Display) {
+pub(super) fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "error: {text}");
 }
 

@@ -193,7 +193,7 @@ fn the_example_shows_every_key() {
     for key in reader.known() {
         let (_, name) = key.rsplit_once('.').unwrap_or(("", &key));
         let shown = match name {
-            "NAME" | "tls" | "ffmpeg" => continue,
+            "NAME" | "tls" => continue,
             "env" | "file" => format!("{{ {name} ="),
             _ if !key.contains('.') => format!("[{name}"),
             _ => format!("{name} ="),
@@ -225,7 +225,7 @@ fn the_source_example_shows_every_key_of_upstream() {
     let table = value::parse(example, &path).unwrap();
     let reader = Reader::new(&path, BTreeMap::new());
     let _ = reader.read(&table, |root| {
-        UpstreamConfig::read(&root.section("upstream"), &GrantConfig::default(), &plugins.secrets);
+        UpstreamConfig::read(&root.section("upstream"), &GrantConfig::default(), &plugins);
     });
     for key in reader.known().iter().filter_map(|key| key.strip_prefix("upstream.")) {
         assert!(example.contains(&format!("{key} = ")), "examples/source.example.toml does not show {key}");
@@ -244,6 +244,7 @@ fn problems_of_upstream_name_key_and_expectation() {
         ("user_agent = \"a\\nb\"", "user-agent has control characters"),
         ("max_connections = 0", "expected a whole number from 1 to 100000"),
         ("variant = \"big\"", "expected \"best\""),
+        ("profile = \"better\"", "mast.toml has no profile or ladder \"better\""),
         ("prxy = \"x\"", "is not a known key"),
     ] {
         let problems = instance("a.toml", &format!("{head}[upstream]\n{text}\n")).unwrap_err().to_string();

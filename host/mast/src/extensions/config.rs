@@ -4,9 +4,9 @@ mod instance;
 mod secrets;
 mod upstream;
 
-pub use upstream::{UpstreamConfig, VariantChoice};
+pub use upstream::{ProfileChoice, UpstreamConfig, VariantChoice};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use mast_model::{ByteSize, DestinationRules, InstanceId, Secret};
@@ -22,6 +22,8 @@ pub struct PluginsConfig {
     pub dir: PathBuf,
     /// `[secrets] NAME = { env = "VAR" } | { file = "path" }`, resolved.
     pub secrets: BTreeMap<String, Secret>,
+    /// The profiles and ladders that sources can name.
+    pub profiles: BTreeSet<String>,
 }
 
 impl PluginsConfig {
@@ -29,6 +31,7 @@ impl PluginsConfig {
         Self {
             dir: plugins.optional_path("dir").unwrap_or_else(|| plugins.absolute("plugins.d")),
             secrets: secrets::read(secrets),
+            profiles: BTreeSet::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Hot reload: real files and file system events, a loader that knows no wasm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ impl Setup {
     async fn start(prepare: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path());
-        let plugins = PluginsConfig { dir: dir.path().join("plugins.d"), secrets: BTreeMap::new() };
+        let plugins =
+            PluginsConfig { dir: dir.path().join("plugins.d"), secrets: BTreeMap::new(), profiles: BTreeSet::new() };
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let loader = Arc::new(FakeLoader::default());
         let extensions = Extensions::start_with(plugins, loader, &tasks, stop.clone()).await;

@@ -1,8 +1,10 @@
-//! `[tuner]`, `[hls]` and `[channel.ID]`.
+//! `[tuner]`, `[hls]`, `[channel.ID]`, `[ffmpeg]`, `[profile.NAME]` and `[ladder.NAME]`.
 
 mod channel;
+mod ffmpeg;
 
 pub use channel::ChannelConfig;
+pub use ffmpeg::FfmpegConfig;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -72,6 +72,15 @@ pub enum UpstreamFault {
     /// Every connection that the provider allows is in use.
     #[error("every connection that the channel's provider allows is in use")]
     NoSlot,
+    /// No FFmpeg, or not the right one.
+    #[error("the channel needs FFmpeg, which this host does not have")]
+    NoFfmpeg,
+    /// FFmpeg failed.
+    #[error("the channel cannot be transcoded")]
+    Transcoder,
+    /// A profile that nobody described.
+    #[error("the channel is to have a profile that does not exist")]
+    NoProfile,
     /// A file that is not there, or may not be read.
     #[error("the channel's file cannot be read")]
     Unreadable,
@@ -105,6 +114,9 @@ impl UpstreamFault {
             Self::NoAccessUnits => "no-access-units",
             Self::NoSegments => "no-segments",
             Self::NoSlot => "no-slot",
+            Self::NoFfmpeg => "no-ffmpeg",
+            Self::Transcoder => "transcoder",
+            Self::NoProfile => "no-profile",
             Self::Unreadable => "unreadable",
             Self::Store => "store",
         }

@@ -43,7 +43,7 @@ impl Link {
                 Ok(opened) => LinkEvent::Opened(opened),
                 Err(failure) => LinkEvent::Failed(failure),
             },
-            Self::Open(OpenUpstream { pieces, slot }) => tokio::select! {
+            Self::Open(OpenUpstream { pieces, slot, .. }) => tokio::select! {
                 piece = pieces.next() => happened(piece),
                 () = wanted(slot), if yields => LinkEvent::Wanted,
             },

@@ -51,13 +51,13 @@ impl Upstreams for Listed {
             let provider = InstanceId::new("provider").unwrap();
             let slot = tokio::time::timeout(Duration::from_millis(600), slots.take(&provider, limit, claim)).await;
             let slot = Some(slot.ok().flatten().ok_or(UpstreamFault::NoSlot)?);
-            Ok(OpenUpstream { pieces: upstream::http::open(fetcher, &url).await?, slot })
+            Ok(OpenUpstream::single(upstream::http::open(fetcher, &url).await?, slot))
         })
     }
 
     fn slate(&self, _: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>> {
         let slate = self.slate.clone()?;
-        Some(Box::pin(async move { Ok(OpenUpstream { pieces: upstream::file::play(&slate).await?, slot: None }) }))
+        Some(Box::pin(async move { Ok(OpenUpstream::single(upstream::file::play(&slate).await?, None)) }))
     }
 }
 

@@ -21,6 +21,7 @@ use futures_util::stream::BoxStream;
 use mast_model::ChannelId;
 
 use super::fault::Failure;
+use super::transcoder::Rung;
 
 pub(crate) use fetcher::Fetcher;
 
@@ -42,6 +43,24 @@ pub struct OpenUpstream {
     pub pieces: UpstreamBytes,
     /// Its place among the connections that its source may have.
     pub slot: Option<Slot>,
+    /// The programs that it carries and what each is, where it is a ladder; otherwise empty.
+    pub(crate) rungs: Vec<(u16, Rung)>,
+}
+
+/// What an upstream's bytes are packed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    /// MPEG-TS.
+    MpegTs,
+    /// Fragmented MP4; only FFmpeg can read it.
+    Mp4,
+}
+
+impl OpenUpstream {
+    /// One program.
+    pub(crate) fn single(pieces: UpstreamBytes, slot: Option<Slot>) -> Self {
+        Self { pieces, slot, rungs: Vec::new() }
+    }
 }
 
 /// How much a channel insists on an upstream.

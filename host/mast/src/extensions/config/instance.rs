@@ -48,7 +48,7 @@ fn read(root: &Section<'_>, id: InstanceId, plugins: &PluginsConfig) -> Option<I
     if root.has("upstream") && kind.is_some_and(|kind| kind != Kind::Source) {
         root.problem("upstream", "only a plugin of kind \"source\" has channels to fetch; remove it");
     }
-    let upstream = UpstreamConfig::read(&root.section("upstream"), &grant, &plugins.secrets);
+    let upstream = UpstreamConfig::read(&root.section("upstream"), &grant, plugins);
     // A wrong kind must not hide problems of the limits.
     let limits = limits(&root.section("limits"), kind.unwrap_or(Kind::Source));
     Some(InstanceConfig {

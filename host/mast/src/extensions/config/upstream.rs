@@ -8,7 +8,7 @@ use std::time::Duration;
 use mast_model::{DestinationRules, Secret, UpstreamUrl};
 use url::Url;
 
-use super::GrantConfig;
+use super::{GrantConfig, PluginsConfig};
 use crate::config::reader::Section;
 use crate::outbound::Route;
 
@@ -29,6 +29,20 @@ pub struct UpstreamConfig {
     pub max_connections: Option<usize>,
     /// `variant`
     pub variant: VariantChoice,
+    /// `profile`
+    pub profile: ProfileChoice,
+}
+
+/// `profile`: what the channels of a source are changed into.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ProfileChoice {
+    /// `"copy"`, the default: nothing; only what the host cannot read itself goes through FFmpeg.
+    #[default]
+    Copy,
+    /// `"channel"`: what the source says of each channel (its attribute `quality`), or nothing.
+    Channel,
+    /// A profile or ladder of `mast.toml`, or a built-in profile.
+    Named(String),
 }
 
 /// `variant`: which variant of a multivariant playlist is fetched.
@@ -46,7 +60,8 @@ pub enum VariantChoice {
 }
 
 impl UpstreamConfig {
-    pub(crate) fn read(section: &Section<'_>, grant: &GrantConfig, secrets: &BTreeMap<String, Secret>) -> Self {
+    pub(crate) fn read(section: &Section<'_>, grant: &GrantConfig, plugins: &PluginsConfig) -> Self {
+        let secrets = &plugins.secrets;
         let ms = Duration::from_millis;
         let text = |key: &str| {
             let text: String = section.optional(key)?;
@@ -75,6 +90,7 @@ impl UpstreamConfig {
                 .then(|| section.span("connect_timeout", ms(10_000), ms(100)..=ms(300_000))),
             max_connections: section.has("max_connections").then(|| section.integer("max_connections", 1, 1..=100_000)),
             variant: variant(section),
+            profile: profile(section, plugins),
         }
     }
 }
@@ -122,6 +138,19 @@ fn proxy(section: &Section<'_>, text: &str) -> Option<UpstreamUrl> {
         _ => {
             section.problem("proxy", "expected http://, https://, socks5:// or socks5h://[user:password@]host:port");
             None
+        }
+    }
+}
+
+fn profile(section: &Section<'_>, plugins: &PluginsConfig) -> ProfileChoice {
+    match section.optional::<String>("profile").as_deref() {
+        None | Some("copy") => ProfileChoice::Copy,
+        Some("channel") => ProfileChoice::Channel,
+        Some(name) => {
+            if !plugins.profiles.contains(name) {
+                section.problem("profile", format!("mast.toml has no profile or ladder \"{name}\""));
+            }
+            ProfileChoice::Named(name.to_owned())
         }
     }
 }

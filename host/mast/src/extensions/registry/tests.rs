@@ -83,7 +83,11 @@ const POLICY: &str = "kind = \"auth\"\nplugin = \"p\"\n";
 impl Folder {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let plugins = PluginsConfig { dir: dir.path().join("plugins.d"), secrets: BTreeMap::new() };
+        let plugins = PluginsConfig {
+            dir: dir.path().join("plugins.d"),
+            secrets: BTreeMap::new(),
+            profiles: std::collections::BTreeSet::new(),
+        };
         std::fs::create_dir(&plugins.dir).unwrap();
         let loader = Arc::new(FakeLoader::default());
         let registry = Registry::new(plugins, Arc::clone(&loader) as Arc<dyn Loader>);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use mast_model::ChannelId;
 
+use super::FfmpegConfig;
 use crate::config::reader::Section;
 
 /// One channel's settings.
@@ -14,13 +15,15 @@ pub struct ChannelConfig {
     pub backups: Vec<ChannelId>,
     /// `warm`: kept playing without viewers, so that it starts at once; default false.
     pub warm: bool,
+    /// `profile`: the profile or ladder of this channel, instead of its source's.
+    pub profile: Option<String>,
     /// `slate`: as in `[tuner]`, for this channel.
     pub slate: Option<PathBuf>,
 }
 
 impl ChannelConfig {
     /// All of `[channel]`, by id.
-    pub(crate) fn read_all(channels: &Section<'_>) -> BTreeMap<ChannelId, Self> {
+    pub(crate) fn read_all(channels: &Section<'_>, ffmpeg: &FfmpegConfig) -> BTreeMap<ChannelId, Self> {
         let read = |(name, section): (String, Section<'_>)| {
             let id = name.parse::<u32>().ok().filter(|id| *id > 0).map(ChannelId);
             if id.is_none() {
@@ -29,10 +32,14 @@ impl ChannelConfig {
             let config = Self {
                 backups: section.list("backups"),
                 warm: section.or("warm", false),
+                profile: section.optional("profile"),
                 slate: section.optional_path("slate"),
             };
             if id.is_some_and(|id| config.backups.contains(&id)) {
                 section.problem("backups", "a channel cannot be its own backup");
+            }
+            if let Some(name) = config.profile.as_ref().filter(|name| !ffmpeg.outputs.contains_key(*name)) {
+                section.problem("profile", format!("there is no profile or ladder \"{name}\""));
             }
             Some((id?, config))
         };

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use mast_ffmpeg::{HttpRequest, Input, Transport};
 use mast_model::{Channel, ChannelId, InstanceId, Upstream, UpstreamKind};
 
-use super::{Claim, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, http, udp};
+use super::{Claim, Container, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, http, udp};
 use crate::catalog::{Catalog, ResolveError};
 use crate::extensions::Extensions;
-use crate::extensions::config::UpstreamConfig;
+use crate::extensions::config::{ProfileChoice, UpstreamConfig};
 use crate::outbound::Outbound;
 use crate::tuner::config::ChannelConfig;
 use crate::tuner::fault::{Failure, UpstreamFault};
+use crate::tuner::transcoder::{Transcoded, Transcoder};
+
+/// The profile that changes nothing.
+const COPY: &str = "copy";
 
 /// The real upstreams.
 #[derive(Clone)]
@@ -29,6 +34,8 @@ pub struct CatalogUpstreams {
     pub slots: Slots,
     /// Until the response head is there.
     pub connect_timeout: Duration,
+    /// Runs FFmpeg for what needs it.
+    pub transcoder: Transcoder,
     /// What the operator wants of single channels.
     pub channels: Arc<BTreeMap<ChannelId, ChannelConfig>>,
     /// The slate of channels that have none of their own.
@@ -47,25 +54,16 @@ impl Upstreams for CatalogUpstreams {
             let upstream = this.catalog.resolve(&member, attempt).await.map_err(unresolved)?;
             let config = this.extensions.upstream(&member.source).ok_or(UpstreamFault::SourceGone)?;
             let slot = this.slot(&member.source, &config, claim).await?;
-            let pieces = match kind(&upstream) {
-                UpstreamKind::Auto | UpstreamKind::Mpegts | UpstreamKind::Hls => {
-                    let fetcher = Fetcher::new(this.outbound, config, &upstream, this.connect_timeout);
-                    http::open(fetcher, upstream.url.expose()).await?
-                }
-                UpstreamKind::Udp | UpstreamKind::Rtp => {
-                    udp::open(upstream.url.expose(), &config.rules, config.route.bind)?
-                }
-                UpstreamKind::File => file::open(upstream.url.expose(), &config.files).await?,
-                _ => return Err(UpstreamFault::UnsupportedKind.into()),
-            };
-            Ok(OpenUpstream { pieces, slot })
+            let profile = this.profile(channel, &member, &config);
+            let Transcoded { pieces, rungs } = this.pieces(&upstream, config, &profile).await?;
+            Ok(OpenUpstream { pieces, slot, rungs })
         })
     }
 
     fn slate(&self, channel: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>> {
         let own = self.channels.get(&channel).and_then(|config| config.slate.clone());
         let path = own.or_else(|| self.slate.clone())?;
-        Some(Box::pin(async move { Ok(OpenUpstream { pieces: file::play(&path).await?, slot: None }) }))
+        Some(Box::pin(async move { Ok(OpenUpstream::single(file::play(&path).await?, None)) }))
     }
 }
 
@@ -92,6 +90,52 @@ impl CatalogUpstreams {
         None
     }
 
+    /// The profile or ladder that a channel is to have: its own, its source's, or what the source says of it.
+    fn profile(&self, channel: ChannelId, member: &Channel, config: &UpstreamConfig) -> String {
+        if let Some(own) = self.channels.get(&channel).and_then(|config| config.profile.clone()) {
+            return own;
+        }
+        match &config.profile {
+            ProfileChoice::Copy => COPY.to_owned(),
+            ProfileChoice::Named(name) => name.clone(),
+            ProfileChoice::Channel => {
+                let quality = member.attrs.iter().find(|(name, _)| name == "quality").map(|(_, quality)| quality);
+                let known = quality.map(|quality| quality.trim().to_ascii_lowercase());
+                known.filter(|name| self.transcoder.output(name).is_some()).unwrap_or_else(|| COPY.to_owned())
+            }
+        }
+    }
+
+    async fn pieces(
+        self,
+        upstream: &Upstream,
+        config: Arc<UpstreamConfig>,
+        profile: &str,
+    ) -> Result<Transcoded, Failure> {
+        let url = upstream.url.expose().to_owned();
+        let output = self.transcoder.output(profile).ok_or(UpstreamFault::NoProfile)?;
+        let pieces = match kind(upstream) {
+            UpstreamKind::Auto | UpstreamKind::Mpegts | UpstreamKind::Hls => {
+                let fetcher = Fetcher::new(self.outbound, config, upstream, self.connect_timeout);
+                http::open(fetcher, &url).await?
+            }
+            UpstreamKind::Udp | UpstreamKind::Rtp => udp::open(&url, &config.rules, config.route.bind)?,
+            UpstreamKind::File => file::open(&url, &config.files).await?,
+            kind => {
+                let input = input(kind, url).ok_or(UpstreamFault::UnsupportedKind)?;
+                self.outbound.check(&config.rules, upstream.url.expose()).await?;
+                return self.transcoder.open(input, output).await;
+            }
+        };
+        if profile == COPY {
+            return Ok(Transcoded { pieces, rungs: Vec::new() });
+        }
+        // The worker is told what the upstream carries, which has to come in time.
+        let started = self.transcoder.pipe(pieces, Container::MpegTs, output);
+        let started = tokio::time::timeout(self.connect_timeout, started).await;
+        started.unwrap_or_else(|_| Err(UpstreamFault::NoBytes.into()))
+    }
+
     async fn slot(&self, source: &InstanceId, config: &UpstreamConfig, claim: Claim) -> Result<Option<Slot>, Failure> {
         let Some(limit) = config.max_connections else { return Ok(None) };
         let patience = config.connect_timeout.unwrap_or(self.connect_timeout);
@@ -101,6 +145,17 @@ impl CatalogUpstreams {
             None => Err(UpstreamFault::NoSlot.into()),
         }
     }
+}
+
+/// What FFmpeg opens itself.
+fn input(kind: UpstreamKind, url: String) -> Option<Input> {
+    Some(match kind {
+        UpstreamKind::Rtsp => Input::Rtsp { url, transport: Transport::default() },
+        UpstreamKind::Rtmp => Input::Rtmp { url },
+        UpstreamKind::Srt => Input::Srt { url },
+        UpstreamKind::Dash => Input::Dash { url, request: HttpRequest::default() },
+        _ => return None,
+    })
 }
 
 /// How an upstream is spoken: as the source says, else as its scheme does.

@@ -1,0 +1,166 @@
+//! The FFmpeg path: what an upstream sends goes through a supervised worker, and the worker's MPEG-TS is cut like any other. The host
+//! reads the upstream itself where it can and writes to the worker's standard input, so that destination rules, proxies, header fields
+//! and provider slots hold; only what it cannot read (RTSP, RTMP, SRT, DASH) is opened by FFmpeg.
+//!
+//! It owns the workers: each task runs on its tracker, a worker whose channel let go of it is stopped gently and then hard, and shutdown
+//! waits for all of them.
+
+mod flow;
+mod peek;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mast_ffmpeg::{
+    CommandLine, Encoders, FfmpegError, Input, Job, Launcher, Output, Release, SpawnError, Starts, Tracks, Worker,
+};
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+
+use super::config::FfmpegConfig;
+use super::fault::{Failure, UpstreamFault};
+use super::upstream::{Container, UpstreamBytes};
+
+pub(crate) use mast_ffmpeg::Rung;
+
+/// The hidden subcommand that ties a worker to the host's life.
+pub const LAUNCHER: &str = "__worker";
+
+/// Runs workers. Cheap to clone.
+#[derive(Clone)]
+pub struct Transcoder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: FfmpegConfig,
+    starts: Starts,
+    tasks: TaskTracker,
+    installed: OnceCell<Installed>,
+}
+
+/// The FFmpeg of this machine.
+#[derive(Debug, Clone)]
+struct Installed {
+    program: PathBuf,
+    release: Option<Release>,
+    encoders: Encoders,
+}
+
+/// What comes out of a worker.
+pub(crate) struct Transcoded {
+    pub(crate) pieces: UpstreamBytes,
+    /// The programs of the MPEG-TS and what each is; empty where there is but one.
+    pub(crate) rungs: Vec<(u16, Rung)>,
+}
+
+impl Transcoder {
+    /// A transcoder; FFmpeg is looked for when it is first needed.
+    pub fn new(config: FfmpegConfig) -> Self {
+        let starts = match config.starts {
+            Some(most) => Starts::new(most, std::time::Duration::from_secs(10)),
+            None => Starts::by_cores(),
+        };
+        let shared = Shared { config, starts, tasks: TaskTracker::new(), installed: OnceCell::new() };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The profile or ladder of this name.
+    pub(crate) fn output(&self, name: &str) -> Option<&Output> {
+        self.shared.config.outputs.get(name)
+    }
+
+    /// Sends what an upstream gives through a worker.
+    pub(crate) async fn pipe(
+        &self,
+        mut pieces: UpstreamBytes,
+        container: Container,
+        output: &Output,
+    ) -> Result<Transcoded, Failure> {
+        let (head, tracks) = match container {
+            Container::MpegTs => peek::tracks(&mut pieces).await?,
+            Container::Mp4 => (Vec::new(), Tracks::default()),
+        };
+        let container = match container {
+            Container::MpegTs => mast_ffmpeg::Container::MpegTs,
+            Container::Mp4 => mast_ffmpeg::Container::Mp4,
+        };
+        let job = Job { tracks, ..Job::new(Input::Pipe(container), output.clone()) };
+        self.start(job, Some((head, pieces))).await
+    }
+
+    /// Lets a worker open its input itself. The caller has checked the destination.
+    pub(crate) async fn open(&self, input: Input, output: &Output) -> Result<Transcoded, Failure> {
+        self.start(Job::new(input, output.clone()), None).await
+    }
+
+    /// Stops every worker that still runs and waits for it.
+    pub async fn shutdown(&self) {
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// Looks for FFmpeg and says what it found; for the log at start-up.
+    pub async fn look(&self) -> Result<String, FfmpegError> {
+        let installed = self.installed().await?;
+        for profile in self.shared.config.outputs.values().flat_map(profiles) {
+            installed.encoders.check(&self.shared.config.encoder, profile.video)?;
+        }
+        let program = installed.program.display();
+        Ok(match installed.release {
+            Some(release) => format!("FFmpeg {release} at {program}"),
+            None => format!("FFmpeg (a development version) at {program}"),
+        })
+    }
+
+    async fn installed(&self) -> Result<&Installed, FfmpegError> {
+        let look = async {
+            let program = match &self.shared.config.program {
+                Some(program) => program.clone(),
+                None => mast_ffmpeg::find(std::env::var_os("PATH").as_deref())?,
+            };
+            let version = mast_ffmpeg::version(&program).await?;
+            version.check()?;
+            let encoders = mast_ffmpeg::encoders(&program).await?;
+            Ok(Installed { program, release: version.release(), encoders })
+        };
+        // A failure is not remembered: an FFmpeg that is installed later is found.
+        self.shared.installed.get_or_try_init(|| look).await
+    }
+
+    async fn start(
+        &self,
+        mut job: Job,
+        feed: Option<(Vec<bytes::Bytes>, UpstreamBytes)>,
+    ) -> Result<Transcoded, Failure> {
+        let shared = &self.shared;
+        let missing = |error: FfmpegError| Failure { fault: UpstreamFault::NoFfmpeg, detail: error.to_string() };
+        let installed = self.installed().await.map_err(missing)?;
+        for profile in profiles(&job.output) {
+            installed.encoders.check(&shared.config.encoder, profile.video).map_err(missing)?;
+        }
+        job.encoder = shared.config.encoder.clone();
+        job.threads = shared.config.threads;
+        job.release = installed.release;
+        let line: CommandLine = job
+            .command_line()
+            .map_err(|error| Failure { fault: UpstreamFault::Transcoder, detail: error.to_string() })?;
+        let rungs = line.rungs.clone();
+        let mut spec = line.spec(installed.program.clone());
+        spec.launcher = Some(Launcher::this_program(&[LAUNCHER], shared.config.limits));
+        let permit = shared.starts.turn().await;
+        let (worker, task) = Worker::spawn(spec, permit)
+            .await
+            .map_err(|error: SpawnError| Failure { fault: UpstreamFault::NoFfmpeg, detail: error.to_string() })?;
+        shared.tasks.spawn(task.run());
+        let pieces = flow::run(worker, shared.tasks.clone(), feed);
+        Ok(Transcoded { pieces, rungs })
+    }
+}
+
+fn profiles(output: &Output) -> &[mast_ffmpeg::Profile] {
+    match output {
+        Output::Single(profile) => std::slice::from_ref(profile),
+        Output::Ladder(ladder) => &ladder.variants,
+    }
+}
