@@ -7,6 +7,7 @@ pub mod rtp;
 pub mod segment;
 pub mod segmenter;
 pub mod ts;
+pub mod upstream_playlist;
 pub mod window;
 
 pub use playlist::{MediaPlaylist, MultivariantPlaylist, Variant};
