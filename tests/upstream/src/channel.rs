@@ -58,6 +58,8 @@ pub struct ChannelSpec {
     pub gop: Duration,
     /// What a new client gets at once, starting at a keyframe; none: it joins wherever the channel is.
     pub burst: Option<Duration>,
+    /// Length of the segments of a clip as HLS; a multiple of the distance between its keyframes.
+    pub segment: Duration,
     /// Where the packets come from.
     pub feed: Feed,
 }
@@ -71,6 +73,7 @@ impl ChannelSpec {
             audio: Audio::Aac,
             gop: Duration::from_secs(2),
             burst: None,
+            segment: Duration::from_secs(1),
             feed: Feed::Pattern { always_on: false },
         }
     }
@@ -103,6 +106,11 @@ impl ChannelSpec {
     /// Sets what a new client gets at once.
     pub fn burst(self, burst: Duration) -> Self {
         Self { burst: Some(burst), ..self }
+    }
+
+    /// Sets the length of HLS segments.
+    pub fn segment(self, segment: Duration) -> Self {
+        Self { segment, ..self }
     }
 
     /// Keeps the pattern running without clients.

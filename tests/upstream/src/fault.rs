@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 
+use crate::hls::HlsFault;
+
 /// A fault of one channel or text. It holds for running and new connections until it is cleared, except for
 /// [`Fault::PtsJump`], which happens once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub enum Fault {
     NullFlood,
     /// Every timestamp from here on is this much later. Happens once, on running connections and for new ones.
     PtsJump(Duration),
+    /// Something that only HLS can have. Texts and continuous MPEG-TS do not notice.
+    Hls(HlsFault),
 }
 
 impl fmt::Display for Fault {
@@ -57,6 +61,7 @@ impl fmt::Display for Fault {
             Self::Close => f.write_str("close"),
             Self::NullFlood => f.write_str("null-flood"),
             Self::PtsJump(_) => f.write_str("pts-jump"),
+            Self::Hls(fault) => fault.fmt(f),
         }
     }
 }
@@ -78,11 +83,12 @@ impl FromStr for Fault {
             "close" => Self::Close,
             "null-flood" => Self::NullFlood,
             "pts-jump" => Self::PtsJump(Duration::from_secs(3600)),
+            hls if hls.starts_with("hls-") => Self::Hls(hls.parse()?),
             code => match code.parse() {
                 Ok(status @ 400..=599) => Self::Status(status),
                 _ => bail!(
                     "no fault \"{text}\": use a status (400 to 599) or one of reset, hang-before-head, hang-after-head, \
-                     redirect-loop, html, empty, garbage, truncate, stall, close, null-flood, pts-jump"
+                     redirect-loop, html, empty, garbage, truncate, stall, close, null-flood, pts-jump, hls-frozen and others"
                 ),
             },
         })
@@ -109,6 +115,7 @@ mod tests {
             "close",
             "null-flood",
             "pts-jump",
+            "hls-frozen",
         ] {
             assert_eq!(name.parse::<Fault>().unwrap().to_string(), name);
         }

@@ -101,7 +101,7 @@ enum Step {
 fn step(fault: Option<&Fault>, sent: usize) -> Step {
     let prelude_sent = sent >= PRELUDE;
     match fault {
-        None | Some(Fault::PtsJump(_)) => Step::Media,
+        None | Some(Fault::PtsJump(_) | Fault::Hls(_)) => Step::Media,
         Some(Fault::Reset) => Step::Reset,
         Some(Fault::HangBeforeHead | Fault::HangAfterHead) => Step::Wait,
         Some(Fault::Status(_) | Fault::RedirectLoop | Fault::RedirectTo(_) | Fault::Html | Fault::Empty) => Step::End,
@@ -115,7 +115,7 @@ fn step(fault: Option<&Fault>, sent: usize) -> Step {
 }
 
 /// Pseudo-random bytes (splitmix64), the same in every run.
-fn garbage(position: usize) -> Bytes {
+pub(crate) fn garbage(position: usize) -> Bytes {
     let mut state = position as u64;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -5,6 +5,7 @@
 //!
 //! - `GET /{name}.ts`: a channel. A [`Feed::Pattern`] is drawn by ffmpeg in real time (one process, shared by all clients
 //!   of the channel, alive while somebody reads); a [`Feed::Clip`] repeats a file made once, without a process.
+//! - `GET /{name}/index.m3u8`: a clip as live HLS, and `/{name}/aes/index.m3u8` encrypted.
 //! - `GET /playlist.m3u`: the channels as M3U; [`Upstream::set_text`] adds other texts or replaces this one.
 //! - `GET /_control`, `POST /_control/{name}/{fault}`: the same switches as the Rust API, for people.
 //!
@@ -14,6 +15,7 @@ pub mod channel;
 pub mod clip;
 pub mod fault;
 mod feed;
+mod hls;
 mod pattern;
 mod respond;
 mod restamp;
@@ -24,5 +26,6 @@ mod ts;
 pub use channel::{Audio, ChannelSpec, Feed, Video};
 pub use clip::{Clip, ClipSpec};
 pub use fault::Fault;
+pub use hls::HlsFault;
 pub use server::{Connections, Upstream};
 pub use text::{Hit, Text};

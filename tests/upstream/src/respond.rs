@@ -5,9 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LOCATION, USER_AGENT};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LOCATION, RANGE, USER_AGENT};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use hyper::body::{Frame, Incoming};
 use tokio::net::TcpStream;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::fault::Fault;
 use crate::feed;
+use crate::hls::{self, Content};
 use crate::server::{Channel, Reading, State};
 use crate::text::{Hit, Text};
 
@@ -103,10 +105,13 @@ pub(crate) async fn respond(state: Arc<State>, request: Request<Incoming>, socke
         return answer(405, &[], "GET or HEAD, please\n");
     }
     let channel = path.strip_prefix('/').and_then(|name| name.strip_suffix(".ts")).and_then(|name| state.channel(name));
-    match channel {
-        Some(channel) => serve_channel(&state, channel, &request, socket).await,
-        None => serve_text(&state, &path, request.headers(), socket).await,
+    if let Some(channel) = channel {
+        return serve_channel(&state, channel, &request, socket).await;
     }
+    if let Some((channel, asset)) = hls::asset(&path).and_then(|(name, asset)| Some((state.channel(name)?, asset))) {
+        return serve_hls(&state, channel, asset, &request, socket).await;
+    }
+    serve_text(&state, &path, request.headers(), socket).await
 }
 
 /// What a fault answers instead of content; none where content follows.
@@ -132,7 +137,8 @@ async fn faulty_answer(fault: &Fault, path: &str, host: &str, socket: &Socket) -
         | Fault::Stall
         | Fault::Close
         | Fault::NullFlood
-        | Fault::PtsJump(_) => return None,
+        | Fault::PtsJump(_)
+        | Fault::Hls(_) => return None,
     };
     Some(answer)
 }
@@ -176,6 +182,55 @@ async fn serve_channel(state: &State, channel: Arc<Channel>, request: &Request<I
     pieces(&head, receiver, Some(reading))
 }
 
+async fn serve_hls(
+    state: &State,
+    channel: Arc<Channel>,
+    asset: hls::Asset,
+    request: &Request<Incoming>,
+    socket: Socket,
+) -> Answer {
+    let reading = channel.start_reading();
+    let mut condition = channel.condition.subscribe();
+    let fault = condition.borrow_and_update().fault.clone();
+    if let Some(fault) = &fault {
+        tokio::select! {
+            faulty = faulty_answer(fault, request.uri().path(), host_of(request.headers()), &socket) => {
+                if let Some(faulty) = faulty { return faulty; }
+            }
+            () = changed(&mut condition) => return Err(Broken),
+        }
+    }
+    let Some(content) = hls::content(&channel, asset) else { return answer(404, &[], "no such segment\n") };
+    let Content { bytes, content_type, is_segment, over } = content;
+    match fault.filter(|_| is_segment) {
+        Some(Fault::Garbage) => answer(200, &[], feed::garbage(0)),
+        Some(Fault::Close) => answer(200, &[(CONTENT_TYPE, content_type)], bytes.slice(..bytes.len() / 2)),
+        Some(Fault::Truncate | Fault::Stall | Fault::HangAfterHead) => {
+            let ends = channel.condition.borrow().fault == Some(Fault::Truncate);
+            cut(state, &bytes, content_type, ends, condition)
+        }
+        _ if over.is_zero() => answer(200, &[(CONTENT_TYPE, content_type)], bytes),
+        _ => slowly(state, bytes, content_type, over, reading),
+    }
+}
+
+/// The whole body, piece by piece.
+fn slowly(state: &State, bytes: Bytes, content_type: &str, over: Duration, reading: Reading) -> Answer {
+    const PIECES: usize = 10;
+    let (sender, receiver) = mpsc::channel(1);
+    let stop = state.stop.clone();
+    let length = bytes.len().to_string();
+    state.tasks.spawn(stop.run_until_cancelled_owned(async move {
+        for piece in bytes.chunks(bytes.len().div_ceil(PIECES)) {
+            tokio::time::sleep(over / PIECES as u32).await;
+            if sender.send(Ok(bytes.slice_ref(piece))).await.is_err() {
+                return;
+            }
+        }
+    }));
+    pieces(&[(CONTENT_TYPE, content_type), (CONTENT_LENGTH, &length)], receiver, Some(reading))
+}
+
 async fn serve_text(state: &State, path: &str, headers: &HeaderMap, socket: Socket) -> Answer {
     let Some((text, mut fault)) = state.texts.find(path) else {
         return answer(404, &[], "no such channel or text\n");
@@ -184,7 +239,7 @@ async fn serve_text(state: &State, path: &str, headers: &HeaderMap, socket: Sock
     let if_none_match = field(IF_NONE_MATCH);
     let current = fault.borrow_and_update().clone();
     let answer = match &current {
-        None => Some(plain_text(&text, if_none_match.as_deref())),
+        None => Some(plain_text(&text, if_none_match.as_deref(), field(RANGE).as_deref())),
         Some(current) => tokio::select! {
             faulty = faulty_answer(current, path, host_of(headers), &socket) => faulty,
             () = changed(&mut fault) => Some(Err(Broken)),
@@ -192,25 +247,37 @@ async fn serve_text(state: &State, path: &str, headers: &HeaderMap, socket: Sock
     };
     let answer = match answer {
         Some(answer) => answer,
-        None => cut_text(state, &text, current == Some(Fault::Truncate), fault),
+        None if matches!(current, Some(Fault::Hls(_))) => plain_text(&text, if_none_match.as_deref(), None),
+        None => cut(state, &text.body, &text.content_type, current == Some(Fault::Truncate), fault),
     };
     let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
     state.texts.note(path, Hit { status, if_none_match, user_agent: field(USER_AGENT) });
     answer
 }
 
-fn plain_text(text: &Text, if_none_match: Option<&str>) -> Answer {
+fn plain_text(text: &Text, if_none_match: Option<&str>, range: Option<&str>) -> Answer {
     let headers = [(CONTENT_TYPE, text.content_type.as_str()), (ETAG, text.etag.as_str())];
     if if_none_match == Some(text.etag.as_str()) {
         return answer(304, &headers, "");
     }
+    let bounds = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    if let Some((Ok(first), Ok(last))) = bounds.map(|(first, last)| (first.parse::<usize>(), last.parse::<usize>())) {
+        let end = text.body.len().min(last + 1);
+        return answer(206, &headers, text.body.slice(first.min(end)..end));
+    }
     answer(200, &headers, text.body.clone())
 }
 
-/// Half the text with the length of the whole, then an end or, for the other faults, nothing until the fault changes.
-fn cut_text(state: &State, text: &Text, ends: bool, mut fault: watch::Receiver<Option<Fault>>) -> Answer {
+/// Half of a body with the length of the whole, then an end or, for the other faults, nothing until the fault changes.
+fn cut<T: Send + Sync + 'static>(
+    state: &State,
+    body: &Bytes,
+    content_type: &str,
+    ends: bool,
+    mut fault: watch::Receiver<T>,
+) -> Answer {
     let (sender, receiver) = mpsc::channel(2);
-    let half = text.body.slice(..text.body.len() / 2);
+    let half = body.slice(..body.len() / 2);
     let stop = state.stop.clone();
     state.tasks.spawn(async move {
         let left = sender.clone();
@@ -224,8 +291,8 @@ fn cut_text(state: &State, text: &Text, ends: bool, mut fault: watch::Receiver<O
         }
         feed::break_off(&sender).await;
     });
-    let length = text.body.len().to_string();
-    pieces(&[(CONTENT_TYPE, &text.content_type), (CONTENT_LENGTH, &length)], receiver, None)
+    let length = body.len().to_string();
+    pieces(&[(CONTENT_TYPE, content_type), (CONTENT_LENGTH, &length)], receiver, None)
 }
 
 fn control(state: &State, method: &Method, order: &str) -> Answer {

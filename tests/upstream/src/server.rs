@@ -25,6 +25,8 @@ use crate::text::{Hit, Text, Texts};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Condition {
     pub(crate) fault: Option<Fault>,
+    /// When that began.
+    pub(crate) since: Option<Instant>,
     /// Sum of all jumps so far.
     pub(crate) jump_ticks: u64,
     /// A running connection ends when this moves.
@@ -85,7 +87,7 @@ impl State {
             if let Some(Fault::PtsJump(span)) = fault {
                 condition.jump_ticks += span.as_millis() as u64 * 90;
             }
-            condition.fault = fault;
+            (condition.fault, condition.since) = (fault, Some(Instant::now()));
         });
         true
     }
@@ -157,6 +159,11 @@ impl Upstream {
     /// The URL of a path that starts with a slash.
     pub fn at(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The URL of a clip's HLS playlist.
+    pub fn hls_url(&self, channel: &str) -> String {
+        self.at(&format!("/{channel}/index.m3u8"))
     }
 
     /// The URL of a channel.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use mast_upstream::{ChannelSpec, Clip, Fault, Text, Upstream};
+use mast_upstream::{ChannelSpec, Clip, Fault, HlsFault, Text, Upstream};
 use reqwest::{Client, Response, StatusCode, redirect};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -186,4 +186,30 @@ async fn the_control_endpoint_switches_faults() {
     assert_eq!(post("/_control/one/none").await, 200);
     assert_eq!(post("/_control/two/html").await, 404);
     assert_eq!(post("/_control/one/nonsense").await, 400);
+}
+
+#[tokio::test]
+async fn a_clip_is_live_hls_too() {
+    let clip = Clip::standard().unwrap();
+    let upstream = Upstream::start([ChannelSpec::clip("one", &clip)]).await.unwrap();
+    let playlist = async || get(&upstream.hls_url("one")).await.text().await.unwrap();
+    let text = playlist().await;
+    assert!(text.contains("#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:6\n"), "{text}");
+    let whole = async |range: std::ops::Range<u32>| {
+        let mut bytes = Vec::new();
+        for number in range {
+            bytes.extend(read_to_end(&mut get(&upstream.at(&format!("/one/{number}.ts"))).await).await.unwrap());
+        }
+        bytes
+    };
+    assert!(whole(0..12).await == clip.bytes(), "the first round is the clip");
+    assert_eq!(get(&upstream.at("/one/999999.ts")).await.status(), StatusCode::NOT_FOUND);
+
+    upstream.set_fault("one", Fault::Hls(HlsFault::Ended));
+    assert!(playlist().await.ends_with("#EXT-X-ENDLIST\n"));
+    upstream.set_fault("one", Fault::Hls(HlsFault::Holes));
+    assert_eq!(get(&upstream.at("/one/3.ts")).await.status(), StatusCode::NOT_FOUND);
+    upstream.set_fault("one", Fault::Truncate);
+    read_to_end(&mut get(&upstream.at("/one/4.ts")).await).await.expect_err("broken off");
+    assert_eq!(get(&upstream.at("/one/aes/key")).await.bytes().await.unwrap().len(), 16);
 }
