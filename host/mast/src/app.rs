@@ -85,6 +85,7 @@ impl App {
             slots: Slots::default(),
             transcoder: transcoder.clone(),
             connect_timeout: config.tuner.connect_timeout,
+            stall_timeout: config.tuner.stall_timeout,
             channels: Arc::new(config.channels.clone()),
             slate: config.tuner.slate.clone(),
         };

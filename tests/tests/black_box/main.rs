@@ -5,6 +5,7 @@
 
 mod client_libraries;
 mod faults;
+mod hls_upstreams;
 mod hostile;
 mod limits;
 mod playing;

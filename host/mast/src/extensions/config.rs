@@ -4,7 +4,7 @@ mod instance;
 mod secrets;
 mod upstream;
 
-pub use upstream::{ProfileChoice, UpstreamConfig, VariantChoice};
+pub use upstream::{ProfileChoice, UpstreamConfig};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

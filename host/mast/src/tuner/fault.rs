@@ -21,9 +21,30 @@ pub enum UpstreamFault {
     /// A kind that needs FFmpeg or a later version.
     #[error("upstreams of this kind are not supported yet")]
     UnsupportedKind,
-    /// An HLS playlist.
-    #[error("HLS upstreams are not supported yet")]
-    Hls,
+    /// An HLS playlist that cannot be played.
+    #[error("the upstream's HLS playlist cannot be read")]
+    Playlist,
+    /// Nothing is added to an HLS playlist.
+    #[error("the upstream lists no new segments")]
+    Frozen,
+    /// The same segments come under new numbers.
+    #[error("the upstream sends the same segments again and again")]
+    Looping,
+    /// Sound apart from the picture.
+    #[error("the upstream's sound is in a playlist of its own, which is not supported yet")]
+    SeparateAudio,
+    /// Fragmented MP4 or packed audio.
+    #[error("the upstream's segments are not MPEG-TS, which needs FFmpeg")]
+    NeedsFfmpeg,
+    /// What it is protected with.
+    #[error("the upstream is protected with {0}, which Mast does not take off")]
+    Drm(&'static str),
+    /// No key, or not one of AES-128.
+    #[error("the upstream's key cannot be used")]
+    Key,
+    /// A playlist, key or segment beyond its limit.
+    #[error("the upstream sends more than belongs there")]
+    TooLarge,
     /// The destination rules say no.
     #[error("the upstream is not among the destinations that its source is granted")]
     NotGranted,
@@ -97,7 +118,14 @@ impl UpstreamFault {
             Self::SourceGone => "source-gone",
             Self::Unresolved => "unresolved",
             Self::UnsupportedKind => "unsupported",
-            Self::Hls => "hls",
+            Self::Playlist => "playlist",
+            Self::Frozen => "frozen",
+            Self::Looping => "looping",
+            Self::SeparateAudio => "separate-audio",
+            Self::NeedsFfmpeg => "needs-ffmpeg",
+            Self::Drm(_) => "drm",
+            Self::Key => "key",
+            Self::TooLarge => "too-large",
             Self::NotGranted => "not-granted",
             Self::InvalidAddress => "invalid-address",
             Self::Dns => "dns",

@@ -95,6 +95,12 @@ impl Intake {
                 self.segmenter.end_of_input(Timestamp::now(), &mut self.events);
                 IntakeEvent::Media(self.media())
             }
+            LinkEvent::Calm => {
+                if let Some(watchdog) = &mut self.watchdog {
+                    watchdog.calm(Instant::now());
+                }
+                IntakeEvent::Media(Media::default())
+            }
             LinkEvent::Wanted => IntakeEvent::Wanted,
             LinkEvent::Failed(failure) => IntakeEvent::Failed(failure),
         }

@@ -29,6 +29,8 @@ pub(crate) enum LinkEvent {
     Bytes(Bytes),
     /// What follows does not continue what came before.
     Break,
+    /// Nothing is due.
+    Calm,
     /// Another channel needs the connection.
     Wanted,
     /// It failed or ended.
@@ -55,6 +57,7 @@ fn happened(piece: Option<Result<Piece, Failure>>) -> LinkEvent {
     match piece {
         Some(Ok(Piece::Bytes(bytes))) => LinkEvent::Bytes(bytes),
         Some(Ok(Piece::Break)) => LinkEvent::Break,
+        Some(Ok(Piece::Calm)) => LinkEvent::Calm,
         Some(Err(failure)) => LinkEvent::Failed(failure),
         None => LinkEvent::Failed(UpstreamFault::Ended.into()),
     }

@@ -1,5 +1,7 @@
 //! The tuner against a real upstream over real sockets, with a real store.
 
+mod hls_upstream;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use crate::extensions::config::UpstreamConfig;
 use crate::outbound::Outbound;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const STALL: Duration = Duration::from_millis(900);
 const FIRST: ChannelId = ChannelId(1);
 const SECOND: ChannelId = ChannelId(2);
 
@@ -51,7 +54,7 @@ impl Upstreams for Listed {
             let provider = InstanceId::new("provider").unwrap();
             let slot = tokio::time::timeout(Duration::from_millis(600), slots.take(&provider, limit, claim)).await;
             let slot = Some(slot.ok().flatten().ok_or(UpstreamFault::NoSlot)?);
-            Ok(OpenUpstream::single(upstream::http::open(fetcher, &url).await?, slot))
+            Ok(OpenUpstream::single(upstream::http::open(fetcher, &url, STALL).await?, slot))
         })
     }
 
@@ -73,7 +76,7 @@ fn config() -> TunerConfig {
         idle_timeout: Duration::from_millis(100),
         start_timeout: Duration::from_secs(15),
         connect_timeout: Duration::from_secs(5),
-        stall_timeout: Duration::from_millis(900),
+        stall_timeout: STALL,
         backoff_min: Duration::from_millis(50),
         backoff_max: Duration::from_millis(200),
         window_budget: ByteSize::mib(64),

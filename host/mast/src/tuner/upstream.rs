@@ -6,6 +6,7 @@
 mod catalog;
 mod fetcher;
 pub(super) mod file;
+mod hls;
 pub(super) mod http;
 mod slots;
 mod sniff;
@@ -32,6 +33,8 @@ pub enum Piece {
     Bytes(Bytes),
     /// What follows does not continue what came before.
     Break,
+    /// Nothing is due, and nothing is wrong: the time since the last piece counts for no watchdog.
+    Calm,
 }
 
 /// The run of pieces of an open upstream. Its end is a fault, because a live channel has none. Dropping it closes the connection.

@@ -33,6 +33,14 @@ impl Watchdog {
         }
     }
 
+    /// Nothing was due since the last bytes: that time does not count.
+    pub(crate) fn calm(&mut self, now: Instant) {
+        let idle = now.saturating_duration_since(self.bytes);
+        self.bytes += idle;
+        self.access_units.1 += idle;
+        self.segment += idle;
+    }
+
     /// A segment came out.
     pub(crate) fn cut(&mut self, now: Instant) {
         self.segment = now;
@@ -78,6 +86,12 @@ mod tests {
         no_keyframe.fed(start + seconds(15), 900);
         assert_eq!(no_keyframe.check(start + seconds(15)), None);
         assert_eq!(no_keyframe.check(start + seconds(16)), Some(UpstreamFault::NoSegments));
+
+        let mut calm = fresh();
+        calm.fed(start + seconds(5), 0);
+        calm.calm(start + seconds(60));
+        assert_eq!(calm.check(start + seconds(64)), None);
+        assert_eq!(calm.check(start + seconds(65)), Some(UpstreamFault::NoAccessUnits));
 
         let mut well = fresh();
         well.fed(start + seconds(15), 900);

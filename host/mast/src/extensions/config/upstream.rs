@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mast_media::upstream_playlist::VariantPolicy;
 use mast_model::{DestinationRules, Secret, UpstreamUrl};
 use url::Url;
 
@@ -27,8 +28,9 @@ pub struct UpstreamConfig {
     pub connect_timeout: Option<Duration>,
     /// `max_connections`: how many connections the provider allows at once, 1 to 100000; unlimited where it is missing.
     pub max_connections: Option<usize>,
-    /// `variant`
-    pub variant: VariantChoice,
+    /// `variant`: which variant of a multivariant playlist is fetched: `best` (the default), `worst`, the best one up to a height
+    /// (`720p`) or up to a bandwidth (`3000k` or `3M`, in bits per second).
+    pub variant: VariantPolicy,
     /// `profile`
     pub profile: ProfileChoice,
 }
@@ -43,20 +45,6 @@ pub enum ProfileChoice {
     Channel,
     /// A profile or ladder of `mast.toml`, or a built-in profile.
     Named(String),
-}
-
-/// `variant`: which variant of a multivariant playlist is fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum VariantChoice {
-    /// `"best"`, the default.
-    #[default]
-    Best,
-    /// `"worst"`
-    Worst,
-    /// `"720p"`: the best one up to this height.
-    Height(u32),
-    /// `"3000k"`: the best one up to this bandwidth, in bits per second.
-    Bandwidth(u64),
 }
 
 impl UpstreamConfig {
@@ -155,22 +143,13 @@ fn profile(section: &Section<'_>, plugins: &PluginsConfig) -> ProfileChoice {
     }
 }
 
-fn variant(section: &Section<'_>) -> VariantChoice {
-    let Some(text) = section.optional::<String>("variant") else { return VariantChoice::Best };
-    let number = |suffix: char| text.strip_suffix(suffix).and_then(|digits| digits.parse::<u32>().ok());
-    match text.as_str() {
-        "best" => VariantChoice::Best,
-        "worst" => VariantChoice::Worst,
-        _ => match (number('p'), number('k')) {
-            (Some(height), _) => VariantChoice::Height(height),
-            (_, Some(kilobits)) => VariantChoice::Bandwidth(u64::from(kilobits) * 1000),
-            (None, None) => {
-                section.problem(
-                    "variant",
-                    "expected \"best\", \"worst\", a height like \"720p\" or a bandwidth like \"3000k\"",
-                );
-                VariantChoice::Best
-            }
-        },
-    }
+fn variant(section: &Section<'_>) -> VariantPolicy {
+    let text: Option<String> = section.optional("variant");
+    let policy = text.map(|text| text.parse::<VariantPolicy>()).transpose();
+    policy
+        .unwrap_or_else(|error| {
+            section.problem("variant", error.to_string());
+            None
+        })
+        .unwrap_or_default()
 }

@@ -33,6 +33,14 @@ struct Feed {
     pending: VecDeque<Bytes>,
 }
 
+/// How the feed got on.
+enum Fed {
+    /// It moved bytes.
+    Bytes,
+    /// The upstream is well, and has nothing just now.
+    Calm,
+}
+
 /// A worker that is stopped, gently and then hard, when its channel lets go of it.
 struct Running {
     worker: Option<Worker>,
@@ -62,24 +70,27 @@ impl Flow {
                     Ok(count) if count > 0 => return Ok(Piece::Bytes(self.buffer.split().freeze())),
                     _ => return Err(self.worker.ended().await),
                 },
-                fed = step(&mut self.feed) => fed?,
+                fed = step(&mut self.feed) => if let Fed::Calm = fed? {
+                    return Ok(Piece::Calm);
+                },
             }
         }
     }
 }
 
 /// Gives the worker more to read; never returns without a feed. Safe to cancel.
-async fn step(feed: &mut Option<Feed>) -> Result<(), Failure> {
+async fn step(feed: &mut Option<Feed>) -> Result<Fed, Failure> {
     let Some(Feed { input, pieces, pending }) = feed else { return std::future::pending().await };
     let Some(bytes) = pending.front_mut() else {
         match pieces.next().await {
             Some(Ok(Piece::Bytes(bytes))) => pending.push_back(bytes),
             // FFmpeg finds jumps of the clock itself.
             Some(Ok(Piece::Break)) => {}
+            Some(Ok(Piece::Calm)) => return Ok(Fed::Calm),
             Some(Err(failure)) => return Err(failure),
             None => return Err(UpstreamFault::Ended.into()),
         }
-        return Ok(());
+        return Ok(Fed::Bytes);
     };
     if bytes.has_remaining() {
         match input.write(bytes).await {
@@ -87,14 +98,14 @@ async fn step(feed: &mut Option<Feed>) -> Result<(), Failure> {
             // It has closed its input: why, its end will tell.
             Err(_) => {
                 *feed = None;
-                return Ok(());
+                return Ok(Fed::Bytes);
             }
         }
     }
     if pending.front().is_some_and(|bytes| !bytes.has_remaining()) {
         pending.pop_front();
     }
-    Ok(())
+    Ok(Fed::Bytes)
 }
 
 impl Running {

@@ -36,6 +36,8 @@ pub struct CatalogUpstreams {
     pub connect_timeout: Duration,
     /// Runs FFmpeg for what needs it.
     pub transcoder: Transcoder,
+    /// How long an upstream may have nothing new.
+    pub stall_timeout: Duration,
     /// What the operator wants of single channels.
     pub channels: Arc<BTreeMap<ChannelId, ChannelConfig>>,
     /// The slate of channels that have none of their own.
@@ -117,7 +119,7 @@ impl CatalogUpstreams {
         let pieces = match kind(upstream) {
             UpstreamKind::Auto | UpstreamKind::Mpegts | UpstreamKind::Hls => {
                 let fetcher = Fetcher::new(self.outbound, config, upstream, self.connect_timeout);
-                http::open(fetcher, &url).await?
+                http::open(fetcher, &url, self.stall_timeout).await?
             }
             UpstreamKind::Udp | UpstreamKind::Rtp => udp::open(&url, &config.rules, config.route.bind)?,
             UpstreamKind::File => file::open(&url, &config.files).await?,

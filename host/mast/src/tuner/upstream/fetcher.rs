@@ -43,6 +43,11 @@ impl Fetcher {
         Self { inner: Arc::new(Inner { outbound, config, headers, origin, head_timeout }) }
     }
 
+    /// How the source's channels are fetched.
+    pub(crate) fn config(&self) -> &UpstreamConfig {
+        &self.inner.config
+    }
+
     /// Asks for a URL, or for a range of bytes of it (first byte, length). Any status but 200, or 206 for a range, is a fault.
     pub(crate) async fn get(&self, url: &Url, range: Option<(u64, u64)>) -> Result<OutboundResponse, Failure> {
         let inner = &*self.inner;
