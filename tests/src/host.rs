@@ -53,6 +53,13 @@ impl Instance {
         Self::source(name, "source-m3u", upstream, path)
     }
 
+    /// The same instance with more text at its end.
+    #[must_use]
+    pub fn with(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
     /// A source plugin with a `url` setting, refreshed every ten seconds, the shortest interval there is.
     pub fn source(name: &str, plugin: &str, upstream: &Upstream, path: &str) -> Self {
         let (url, base) = (upstream.at(path), upstream.at(""));
@@ -185,6 +192,12 @@ impl TestHost {
         let answer: serde_json::Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
         let token = answer["token"].as_str().unwrap_or_else(|| panic!("a token in {answer}")).to_owned();
         LineAccount { username: username.to_owned(), password, token }
+    }
+
+    /// The processes that it started and that still run.
+    pub fn workers(&self) -> Vec<u32> {
+        let child = self.child.as_ref().expect("the host runs");
+        descendants(child.id()).into_iter().filter(|pid| is_alive(*pid)).collect()
     }
 
     /// Ends the process with SIGKILL.
@@ -348,7 +361,7 @@ fn stat(pid: u32) -> Option<(char, u32)> {
     Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
 }
 
-/// A zombie whose parent is gone is nobody's fault here.
-fn is_alive(pid: u32) -> bool {
+/// Whether a process runs. A zombie whose parent is gone is nobody's fault here.
+pub fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != 'Z')
 }

@@ -11,7 +11,7 @@ pub mod probe;
 
 use std::time::Duration;
 
-pub use host::{Instance, LineAccount, TestHost};
+pub use host::{Instance, LineAccount, TestHost, is_alive};
 pub use player::{HlsPlayer, MediaText};
 
 /// How long anything may take before a test fails. Generous: the machine may be busy.

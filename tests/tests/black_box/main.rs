@@ -14,3 +14,4 @@ mod reload;
 mod restart;
 mod scene;
 mod sources;
+mod transcoding;
