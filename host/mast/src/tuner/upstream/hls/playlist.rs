@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use mast_media::upstream_playlist::{MAX_BYTES, Media, Multivariant, Playlist, PlaylistError};
+use mast_media::upstream_playlist::{MAX_BYTES, Media, Multivariant, Playlist};
 use tokio::time::Instant;
 use url::Url;
 
 use super::{First, Shared};
 use crate::outbound::OutboundResponse;
 use crate::tuner::fault::{Failure, UpstreamFault};
+use crate::tuner::upstream::sniff::{self, Sniffed};
 
 /// Variants that are tried before the upstream is given up.
 const VARIANTS_TRIED: usize = 3;
@@ -38,7 +39,7 @@ impl Source {
     /// Reads the first playlist; where that is multivariant, chooses and loads a variant.
     pub(super) async fn start(shared: Arc<Shared>, first: First) -> Result<(Self, Loaded), Failure> {
         let First { text, named, found } = first;
-        match Playlist::parse(&text).map_err(unreadable)? {
+        match parse(&text)? {
             Playlist::Media(media) => {
                 let source = Self { shared, named, found: found.clone(), moves: false };
                 Ok((source, Loaded { media, base: found }))
@@ -88,7 +89,7 @@ async fn load(shared: &Shared, url: &Url) -> Result<Loaded, Failure> {
     let response = shared.fetcher.get(url, None).await?;
     let base = Url::parse(&response.url).map_err(|_| UpstreamFault::InvalidAddress)?;
     let text = body(response, &[], MAX_BYTES, shared.settings.patience).await?;
-    match Playlist::parse(&text).map_err(unreadable)? {
+    match parse(&text)? {
         Playlist::Media(media) => Ok(Loaded { media, base }),
         Playlist::Multivariant(_) => {
             let detail = "a multivariant playlist stands where a media playlist belongs".to_owned();
@@ -97,8 +98,12 @@ async fn load(shared: &Shared, url: &Url) -> Result<Loaded, Failure> {
     }
 }
 
-fn unreadable(error: PlaylistError) -> Failure {
-    Failure { fault: UpstreamFault::Playlist, detail: error.to_string() }
+fn parse(text: &[u8]) -> Result<Playlist, Failure> {
+    Playlist::parse(text).map_err(|error| match sniff::sniff(text) {
+        _ if text.is_empty() => UpstreamFault::Empty.into(),
+        Sniffed::Fault(fault) => fault.into(),
+        _ => Failure { fault: UpstreamFault::Playlist, detail: error.to_string() },
+    })
 }
 
 /// A URI of a playlist.

@@ -162,6 +162,7 @@ async fn what_cannot_be_played_is_named() {
         ("#EXTINF:-1,News|http://tv.example/1.ts".to_owned(), UpstreamFault::Playlist),
         ("#EXT-X-STREAM-INF:BANDWIDTH=1".to_owned(), UpstreamFault::Playlist),
         ("#EXT-X-STREAM-INF:BANDWIDTH=1|/gone?secret".to_owned(), UpstreamFault::Status(404)),
+        ("#EXT-X-STREAM-INF:BANDWIDTH=1|/page.ts".to_owned(), UpstreamFault::Html),
         (
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"a\"|#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"|v".to_owned(),
             UpstreamFault::SeparateAudio,
