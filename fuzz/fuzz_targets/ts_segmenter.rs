@@ -23,11 +23,13 @@ fuzz_target!(|input: &[u8]| {
         min_duration: Duration::from_secs(2),
         max_duration: Duration::from_secs(6),
         max_bytes: MAX_BYTES,
+    program: None,
+    follows: false,
     };
     let mut channel = Channel {
         segmenter: Segmenter::new(config),
         window: Window::new(
-            WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2 },
+            WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2, uri_prefix: String::new() },
             SequenceBase { media: 0, discontinuity: 0, target_duration: None },
         ),
         linter: Linter::default(),

@@ -16,6 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         min_duration: Duration::from_secs(2),
         max_duration: Duration::from_secs(6),
         max_bytes: 32 << 20,
+        program: None,
+        follows: false,
     };
     let (mut segmenter, mut events) = (Segmenter::new(config), Vec::new());
     let (mut cuts, mut chunks, mut forced) = (0u64, 0u64, 0u64);

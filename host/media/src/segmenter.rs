@@ -13,6 +13,7 @@
 //! | continues at a jumped time, confirmed by a second access unit | yes | discontinuity, from the next random access point on |
 //! | is the first random access point after the audio streams, audio codec or PCR changed | yes | discontinuity |
 //! | is a random access point at or above `min_duration`, or ends a segment that did not start at one | yes | continues |
+//! | is a random access point at or after a mark, where the segmenter follows another | yes | continues |
 //! | would be the last within `max_duration`, or stands at or above `max_bytes` | yes | continues, independent only at a random access point |
 //!
 //! When no access unit comes until a quarter and 256 KiB above `max_bytes`, or the program or its video stream goes, the segment ends on
@@ -49,6 +50,11 @@ pub struct SegmenterConfig {
     pub max_duration: Duration,
     /// Most bytes of one segment; above it a cut is forced in the same way.
     pub max_bytes: usize,
+    /// Of a multiplex only this program; without it the first one with video, else the first.
+    pub program: Option<u16>,
+    /// Cut where another segmenter did, told with [`Segmenter::mark`], instead of by `min_duration`: for the variants of one channel
+    /// whose segments have to start at the same times.
+    pub follows: bool,
 }
 
 /// What came out of some bytes, in order.
@@ -71,6 +77,10 @@ pub struct Cut {
     pub payload: Bytes,
     /// From its first to the next segment's first presentation time; at least a millisecond.
     pub duration: Duration,
+    /// Decoding time of its first access unit, 33 bits at 90 kHz.
+    pub start: u64,
+    /// Decoding time of the access unit that the next segment starts with, where that continues this one.
+    pub next: Option<u64>,
     /// When its first byte arrived.
     pub started_at: Timestamp,
     /// Starts at a random access point.
@@ -122,6 +132,12 @@ impl Segmenter {
     /// that is fixed.
     pub fn set_max_duration(&mut self, max_duration: Duration) {
         self.cutter.set_max_duration(max_duration);
+    }
+
+    /// Asks for a cut at this decoding time (33 bits at 90 kHz), or at the first random access point after it. For segmenters that
+    /// follow another; at most a few marks are kept.
+    pub fn mark(&mut self, time: u64) {
+        self.cutter.mark(time);
     }
 
     /// Takes upstream bytes of any size and alignment, appends what comes out to `events`.

@@ -41,6 +41,8 @@ pub struct WindowConfig {
     /// Target duration in seconds to start with when none was learned; a longer first segment raises it. EXTINF never
     /// rounds above it.
     pub target_duration: u32,
+    /// What segment URIs start with: variants of one channel are told apart by it.
+    pub uri_prefix: String,
 }
 
 /// Where the numbers go on.
@@ -192,7 +194,7 @@ impl Window {
     pub fn playlist(&self) -> MediaPlaylist {
         let listed = self.listed();
         let entry = |segment: &Arc<Segment>| Entry {
-            uri: format!("{}.ts", segment.sequence),
+            uri: format!("{}{}.ts", self.config.uri_prefix, segment.sequence),
             duration: segment.duration,
             started_at: segment.started_at,
             discontinuity: segment.discontinuity,

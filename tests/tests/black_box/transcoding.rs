@@ -2,8 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
+use mast_media::lint::Linter;
 use mast_tests::probe::play;
-use mast_tests::{HlsPlayer, Instance, TestHost, eventually, get, is_alive};
+use mast_tests::{HlsPlayer, Instance, MediaText, TestHost, eventually, get, is_alive};
 use mast_upstream::{Clip, Text, Upstream};
 
 use crate::scene::{Scene, quick};
@@ -97,6 +98,57 @@ async fn without_ffmpeg_the_channel_says_so_and_others_play() {
     scene.host.wait_for_log(&["\"reason\":\"no-ffmpeg\"", "/nowhere/ffmpeg"]);
 }
 
+/// HLS in fragmented MP4, with and without a profile: fetched by the host, read by a worker.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fragmented_mp4_is_repacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = folder.path().join("clip.ts");
+    std::fs::write(&clip, Clip::standard().unwrap().bytes()).unwrap();
+    let made = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-stream_loop", "3", "-i"])
+        .arg(&clip)
+        .args([
+            "-c",
+            "copy",
+            "-bsf:a",
+            "aac_adtstoasc",
+            "-f",
+            "hls",
+            "-hls_time",
+            "2",
+            "-hls_segment_type",
+            "fmp4",
+            "-hls_playlist_type",
+            "vod",
+        ])
+        .args(["-hls_segment_filename", "part%d.m4s", "index.m3u8"])
+        .current_dir(folder.path())
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let upstream = Upstream::start([]).await.unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let text = Text::new("application/octet-stream", std::fs::read(entry.path()).unwrap());
+        upstream.set_text(&format!("/vod/{}", entry.file_name().to_str().unwrap()), text);
+    }
+    let list =
+        ["as-it-is", "small"].map(|name| format!("#EXTINF:-1,{name}\n{}?{name}\n", upstream.at("/vod/index.m3u8")));
+    upstream.set_text("/list.m3u", Text::m3u(format!("#EXTM3U\n{}", list.concat())));
+    let source = Instance::m3u_source("provider", &upstream, "/list.m3u");
+    let settings = format!("{SETTINGS}[channel.2]\nprofile = \"tiny\"\n");
+    let host = TestHost::start_with(&settings, &[source, Instance::m3u_output("m3u")]);
+    let line = host.add_line("anna", &["--max-connections", "20"]);
+    let scene = Scene { host, upstream, line };
+    let ids = scene.channels(2).await;
+    for (name, picture) in [("as-it-is", "x360"), ("small", "x90")] {
+        let (status, multivariant) = get(&scene.live(ids[name], "m3u8")).await;
+        assert!(status == 200 && multivariant.contains(picture), "{name}: {status} {multivariant}");
+        let played = play(&scene.live(ids[name], "m3u8"), 2).await;
+        assert!(played.frames > 30 && played.codecs == ["h264", "aac"], "{name}: {played:?}");
+    }
+}
+
 /// An ffmpeg that serves the standard clip over a protocol to whoever calls; ended on drop.
 struct Sender(Child);
 
@@ -155,4 +207,59 @@ async fn srt_and_rtmp_upstreams_are_opened_by_ffmpeg() {
     }
     let (status, body) = get(&scene.live(ids["refused"], "m3u8")).await;
     assert!(status >= 500 && body.contains("granted"), "{status} {body}");
+}
+
+/// One worker, three variants whose segments have the same numbers and start at the same times.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ladder_is_one_worker_and_aligned_variants() {
+    let ladder = "[profile.small]\nheight = 180\nbitrate = 300\ngop = 1\npreset = \"ultrafast\"\naudio_bitrate = 64\n\
+                  [ladder.adaptive]\nvariants = [\"small\", \"tiny\"]\naudio_only = true\n";
+    let scene = scene(ladder, "adaptive").await;
+    let id = scene.channels(1).await["news"];
+    let url = scene.live(id, "m3u8");
+    let (status, multivariant) = get(&url).await;
+    assert_eq!(status, 200, "{multivariant}");
+    assert_eq!(scene.host.workers().len(), 1);
+    let lines: Vec<&str> = multivariant.lines().collect();
+    let infos: Vec<&str> = lines.iter().copied().filter(|line| line.starts_with("#EXT-X-STREAM-INF")).collect();
+    assert_eq!(infos.len(), 3, "{multivariant}");
+    for (info, expected) in infos.iter().zip(["x180", "x90", "CODECS=\"mp4a.40.2\""]) {
+        assert!(info.contains(expected) && info.contains("AVERAGE-BANDWIDTH="), "{info}");
+    }
+    assert!(!infos[2].contains("RESOLUTION"), "{}", infos[2]);
+    let variants: Vec<String> =
+        lines.iter().filter(|line| line.starts_with('/')).map(|path| scene.host.url(path)).collect();
+    let mut linters = [Linter::default(), Linter::default(), Linter::default()];
+    for _ in 0..4 {
+        let mut texts = Vec::new();
+        for (variant, linter) in variants.iter().zip(&mut linters) {
+            let (status, text) = get(variant).await;
+            assert_eq!(status, 200, "{text}");
+            linter.push(&text);
+            texts.push(MediaText::parse(&text));
+        }
+        // Published in one step: whoever asks later sees at least as much.
+        assert!(texts.windows(2).all(|pair| pair[0].end() <= pair[1].end() && pair[1].end() <= pair[0].end() + 1));
+        assert!(texts.windows(2).all(|pair| pair[0].target_duration == pair[1].target_duration));
+        // The very first ones may start at different times: sound comes before the first picture that can be shown.
+        for (first, other) in texts[1..].iter().flat_map(|other| texts[0].entries.iter().zip(&other.entries)).skip(1) {
+            if first.sequence == other.sequence && first.sequence > texts[0].media_sequence {
+                let apart = first.duration.abs_diff(other.duration);
+                assert!(apart.as_millis() < 100, "{first:?} {other:?}");
+            }
+        }
+        let end = texts[2].end();
+        eventually("another row", async || (MediaText::parse(&get(&variants[2]).await.1).end() > end).then_some(()))
+            .await;
+    }
+    for linter in linters {
+        assert_eq!(linter.into_violations(), []);
+    }
+    for (variant, expected) in variants.iter().zip([vec!["h264", "aac"], vec!["h264", "aac"], vec!["aac"]]) {
+        let played = play(variant, 2).await;
+        assert_eq!(played.codecs, expected, "{variant}");
+        assert!(played.frames > 20 && played.complaints.is_empty(), "{variant}: {played:?}");
+    }
+    // Continuous MPEG-TS is the best variant.
+    assert_eq!(play(&scene.live(id, "ts"), 2).await.codecs, ["h264", "aac"]);
 }

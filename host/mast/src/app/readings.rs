@@ -72,7 +72,7 @@ pub(super) fn register(deps: &Deps) {
 
 fn channels(text: &mut String, reports: &[ChannelReport]) {
     type Value = fn(&ChannelReport) -> u64;
-    let metrics: [(&str, &str, &str, Value); 6] = [
+    let metrics: [(&str, &str, &str, Value); 10] = [
         ("mast_channel_viewers", "gauge", "Viewers holding a channel.", |report| report.viewers as u64),
         ("mast_channel_restarts_total", "counter", "Times a channel's upstream failed.", |report| report.restarts),
         ("mast_channel_bytes_total", "counter", "Bytes from a channel's upstreams.", |report| report.bytes_in),
@@ -81,6 +81,19 @@ fn channels(text: &mut String, reports: &[ChannelReport]) {
             report.continuity_errors
         }),
         ("mast_channel_skips_total", "counter", "Times a slow viewer lost its place.", |report| report.skips),
+        ("mast_channel_bitrate", "gauge", "Bits per second in a channel's window.", |report| report.bitrate),
+        ("mast_channel_upstream", "gauge", "Which of its upstreams a channel plays, from 0.", |report| {
+            report.upstream as u64
+        }),
+        (
+            "mast_channel_start_milliseconds",
+            "gauge",
+            "From the order to the first segment, at the last start.",
+            |report| report.start.map_or(0, |start| u64::try_from(start.as_millis()).unwrap_or(u64::MAX)),
+        ),
+        ("mast_channel_slate", "gauge", "1 while viewers of a channel see the slate.", |report| {
+            u64::from(report.slate)
+        }),
     ];
     for (name, kind, help, value) in metrics {
         head(text, name, kind, help);
@@ -145,5 +158,15 @@ fn channel(report: &ChannelReport) -> Value {
         "segments": report.segments,
         "continuity_errors": report.continuity_errors,
         "skips": report.skips,
+        "slate": report.slate,
+        "warm": report.warm,
+        "upstream": report.upstream,
+        "bitrate": report.bitrate,
+        "segment_seconds": report.segment.as_secs_f64(),
+        "start_seconds": report.start.map(|start| start.as_secs_f64()),
+        "codecs": report.codecs.names,
+        "resolution": report.codecs.resolution.map(|(width, height)| format!("{width}x{height}")),
+        "frame_rate": report.codecs.frame_rate,
+        "rungs": report.rungs,
     })
 }

@@ -25,13 +25,45 @@ pub(super) const MPEGTS_TYPE: HeaderValue = HeaderValue::from_static("video/mp2t
 /// A sequence number never names other bytes, so whoever keeps a segment may keep it; the window is gone long before this.
 const SEGMENT_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=600, immutable");
 
-/// `index.m3u8` or `{sequence}.ts`.
+/// What a session may ask for, of one of the channel's rungs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum File {
+    Playlist,
+    Segment(u64),
+}
+
+/// The media playlist of a rung: `index.m3u8` of the leading one, `index-1.m3u8` of the next.
+pub(super) fn playlist_name(rung: usize) -> String {
+    if rung == 0 { "index.m3u8".to_owned() } else { format!("index-{rung}.m3u8") }
+}
+
+/// `index.m3u8`, `index-{rung}.m3u8`, `{sequence}.ts` or `{rung}-{sequence}.ts`.
+fn parse(name: &str) -> Option<(usize, File)> {
+    fn number<T: std::str::FromStr>(digits: &str) -> Option<T> {
+        let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        plain.then(|| digits.parse().ok()).flatten()
+    }
+    if let Some(name) = name.strip_suffix(".ts") {
+        return match name.split_once('-') {
+            None => Some((0, File::Segment(number(name)?))),
+            Some((rung, sequence)) => Some((number(rung)?, File::Segment(number(sequence)?))),
+        };
+    }
+    let rung = name.strip_prefix("index")?.strip_suffix(".m3u8")?;
+    match rung.strip_prefix('-') {
+        None => rung.is_empty().then_some((0, File::Playlist)),
+        Some(rung) => Some((number(rung)?, File::Playlist)),
+    }
+}
+
+/// A playlist or a segment of a session.
 pub(super) async fn file(
     AxumState(shared): State,
     Path((token, channel, name)): Path<(String, String, String)>,
     parts: Parts,
 ) -> Result<Response<Body>, DeliveryError> {
     let channel: ChannelId = channel.parse().map_err(|_| DeliveryError::NotFound)?;
+    let (rung, file) = parse(&name).ok_or(DeliveryError::NotFound)?;
     let session = shared.signer.check(&token, live::now()).filter(|session| session.channel == channel);
     let session = session.ok_or(DeliveryError::BadSession)?;
     let lease = shared.leases.touch(channel, session.id);
@@ -39,22 +71,21 @@ pub(super) async fn file(
         Some(published) => published,
         None => {
             let viewer = Viewer::of(&parts, &shared.http, shared.listening);
-            if name == "index.m3u8" {
+            if file == File::Playlist {
                 readmit(&shared, &session, &viewer).await?
             } else {
                 resume(&shared, &session, &viewer)?
             }
         }
     };
-    match name.strip_suffix(".ts") {
-        Some(sequence) => segment(&published, sequence),
-        None if name == "index.m3u8" => playlist(&published, respond::accepts_gzip(&parts.headers)),
-        None => Err(DeliveryError::NotFound),
+    let published = published.rung(rung).ok_or(DeliveryError::NoSuchSegment)?;
+    match file {
+        File::Segment(sequence) => segment(published, sequence),
+        File::Playlist => playlist(published, respond::accepts_gzip(&parts.headers)),
     }
 }
 
-fn segment(published: &Published, sequence: &str) -> Result<Response<Body>, DeliveryError> {
-    let sequence = sequence.parse().map_err(|_| DeliveryError::NotFound)?;
+fn segment(published: &Published, sequence: u64) -> Result<Response<Body>, DeliveryError> {
     let segment = published.segment(sequence).ok_or(DeliveryError::NoSuchSegment)?;
     let SegmentPayload::MpegTs(bytes) = &segment.payload else { return Err(DeliveryError::NoSuchSegment) };
     let mut response = Body::from(bytes.clone()).into_response();
@@ -122,5 +153,31 @@ fn wanted(session: &Session, viewer: &Viewer, limit: u32) -> Wanted {
         kind: Kind::Hls,
         limit,
         session: Some(session.id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for (name, expected) in [
+            ("index.m3u8", Some((0, File::Playlist))),
+            ("index-2.m3u8", Some((2, File::Playlist))),
+            ("1042.ts", Some((0, File::Segment(1042)))),
+            ("1-1042.ts", Some((1, File::Segment(1042)))),
+            ("index-.m3u8", None),
+            ("index1.m3u8", None),
+            ("-1.ts", None),
+            ("+1.ts", None),
+            ("1-2-3.ts", None),
+            ("1042.mp4", None),
+            (".ts", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(name), expected, "{name}");
+        }
+        assert!([0, 1, 7].into_iter().all(|rung| parse(&playlist_name(rung)) == Some((rung, File::Playlist))));
     }
 }

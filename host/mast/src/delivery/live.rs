@@ -206,14 +206,15 @@ fn empty(kind: Kind) -> Response<Body> {
 }
 
 fn multivariant(token: &str, channel: ChannelId, published: &Published) -> Response<Body> {
+    let variant = |(place, rung): (usize, &Published)| Variant {
+        uri: format!("/hls/{token}/{channel}/{}", hls::playlist_name(place)),
+        bandwidth: rung.bandwidth,
+        average_bandwidth: Some(rung.average_bandwidth),
+        codecs: rung.codecs.clone(),
+    };
     let playlist = MultivariantPlaylist {
-        independent_segments: published.independent,
-        variants: vec![Variant {
-            uri: format!("/hls/{token}/{channel}/index.m3u8"),
-            bandwidth: published.bandwidth,
-            average_bandwidth: Some(published.average_bandwidth),
-            codecs: published.codecs.clone(),
-        }],
+        independent_segments: published.rungs().all(|rung| rung.independent),
+        variants: published.rungs().enumerate().map(variant).collect(),
     };
     let mut response = playlist.to_string().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, hls::PLAYLIST_TYPE);

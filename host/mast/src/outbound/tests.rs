@@ -12,6 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 
+mod routes;
+
 /// Answers each request with what `answer` makes of its head, byte for byte, and closes. Remembers the heads.
 struct Server {
     address: SocketAddr,

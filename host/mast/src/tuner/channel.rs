@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use mast_media::Codecs;
 use mast_model::ChannelId;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -47,6 +48,8 @@ pub(crate) struct Counts {
     pub(crate) continuity_errors: AtomicU64,
     /// Which of the channel's upstreams plays or played last, from 0.
     pub(crate) upstream: AtomicUsize,
+    /// Milliseconds from the order to the first segment, at the last start.
+    pub(crate) start_millis: AtomicU64,
 }
 
 /// What a viewer who wants to watch has to know.
@@ -242,7 +245,7 @@ impl Follower {
 }
 
 /// One channel, for metrics and the operator.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ChannelReport {
     /// The channel.
     pub channel: ChannelId,
@@ -268,11 +271,22 @@ pub struct ChannelReport {
     pub upstream: usize,
     /// It is kept playing without viewers.
     pub warm: bool,
+    /// From the order to the first segment, at the last start; none before it.
+    pub start: Option<Duration>,
+    /// Mean of the listed segments, bits per second; 0 while nothing plays.
+    pub bitrate: u64,
+    /// Mean duration of the segments: the GOP, or a few of them.
+    pub segment: Duration,
+    /// What is in the channel.
+    pub codecs: Codecs,
+    /// Qualities: 1, or the rungs of a ladder.
+    pub rungs: usize,
 }
 
 impl ChannelReport {
     pub(crate) fn of(channel: &Channel) -> Self {
         let status = *channel.status.borrow();
+        let published = channel.published.load();
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Self {
             channel: channel.id,
@@ -287,6 +301,11 @@ impl ChannelReport {
             slate: status.slate,
             upstream: channel.counts.upstream.load(Ordering::Relaxed),
             warm: channel.feeds.borrow().warm > 0,
+            start: Some(load(&channel.counts.start_millis)).filter(|millis| *millis > 0).map(Duration::from_millis),
+            bitrate: published.average_bandwidth,
+            segment: published.mean_duration(),
+            codecs: published.codecs.clone(),
+            rungs: published.rungs().count(),
         }
     }
 }

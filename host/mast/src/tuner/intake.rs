@@ -1,6 +1,9 @@
-//! One upstream on its way into a channel: the connection, the segmenter that cuts its bytes, and its watchdogs. A channel has at most
+//! One upstream on its way into a channel: the connection, the segmenters that cut its bytes, and its watchdogs. A channel has at most
 //! two: the one that fills the window, and one that is being tried beside it. What an intake on trial produced since its last cut is
 //! held, so that it can take over at a random access point without losing anything.
+//!
+//! A ladder is one multiplex with a program for each rung: each has a segmenter of its own over the same bytes. The first one leads;
+//! one without pictures, which could be cut anywhere, follows it.
 //!
 //! It knows nothing of windows, numbers or viewers.
 
@@ -13,6 +16,7 @@ use tokio::time::Instant;
 use super::fault::{Failure, UpstreamFault};
 use super::link::{Link, LinkEvent, Opened};
 use super::numbers::Loaded;
+use super::transcoder::Rung;
 use super::watchdog::Watchdog;
 
 /// How an intake cuts and when it has had enough.
@@ -23,14 +27,18 @@ pub(crate) struct IntakeConfig {
     pub(crate) stall_timeout: Duration,
 }
 
+/// What a rung produced; rungs count from 0, the leading one.
+pub(crate) type Produced = (usize, Event);
+
 /// One upstream on its way in.
 pub(crate) struct Intake {
     link: Link,
-    segmenter: Segmenter,
+    /// One for each rung.
+    segmenters: Vec<Segmenter>,
     config: IntakeConfig,
     watchdog: Option<Watchdog>,
-    events: Vec<Event>,
-    /// Counters at the last look.
+    events: Vec<Produced>,
+    /// The leading segmenter's counters at the last look.
     counted: Counters,
     /// What was produced since the last cut, while on trial.
     held: Held,
@@ -38,7 +46,8 @@ pub(crate) struct Intake {
 
 #[derive(Default)]
 struct Held {
-    codecs: Option<Codecs>,
+    /// By rung.
+    codecs: Vec<Option<Codecs>>,
     chunks: Vec<Event>,
     /// When the first random access point came.
     since: Option<Instant>,
@@ -64,12 +73,11 @@ pub(crate) struct Media {
 }
 
 impl Intake {
-    /// An intake whose upstream is being opened by `opening`.
+    /// An intake whose upstream is being opened.
     pub(crate) fn new(link: Link, config: IntakeConfig) -> Self {
-        let segmenter = Segmenter::new(config.segmenter.clone());
         Self {
             link,
-            segmenter,
+            segmenters: vec![Segmenter::new(config.segmenter.clone())],
             config,
             watchdog: None,
             events: Vec::new(),
@@ -82,17 +90,18 @@ impl Intake {
     pub(crate) async fn next(&mut self, yields: bool) -> IntakeEvent {
         match self.link.next(yields).await {
             LinkEvent::Opened(Opened { upstream, numbers }) => {
+                self.shape(&upstream.rungs);
                 self.link = Link::Open(upstream);
                 let (stall, longest) = (self.config.stall_timeout, self.config.segmenter.max_duration);
                 self.watchdog = Some(Watchdog::new(Instant::now(), stall, longest, 0));
                 IntakeEvent::Opened(numbers)
             }
             LinkEvent::Bytes(bytes) => {
-                self.segmenter.push(&bytes, Timestamp::now(), &mut self.events);
+                self.cut(|segmenter, events| segmenter.push(&bytes, Timestamp::now(), events));
                 IntakeEvent::Media(self.media())
             }
             LinkEvent::Break => {
-                self.segmenter.end_of_input(Timestamp::now(), &mut self.events);
+                self.cut(|segmenter, events| segmenter.end_of_input(Timestamp::now(), events));
                 IntakeEvent::Media(self.media())
             }
             LinkEvent::Calm => {
@@ -106,25 +115,37 @@ impl Intake {
         }
     }
 
-    /// What the segmenter made of the bytes.
-    pub(crate) fn take(&mut self) -> std::vec::Drain<'_, Event> {
+    /// How many rungs there are.
+    pub(crate) fn rungs(&self) -> usize {
+        self.segmenters.len()
+    }
+
+    /// What the segmenters made of the bytes.
+    pub(crate) fn take(&mut self) -> std::vec::Drain<'_, Produced> {
         self.events.drain(..)
     }
 
-    /// Keeps what the segmenter made of the bytes until the intake takes over. True at a cut.
+    /// Keeps what the segmenters made of the bytes until the intake takes over. True at a cut.
     pub(crate) fn hold(&mut self, now: Instant) -> bool {
         let mut cut = false;
-        for event in self.events.drain(..) {
+        for (rung, event) in self.events.drain(..) {
             match event {
-                Event::Codecs(codecs) => self.held.codecs = Some(codecs),
-                Event::Cut(_) => {
+                Event::Codecs(codecs) => {
+                    if self.held.codecs.len() <= rung {
+                        self.held.codecs.resize(rung + 1, None);
+                    }
+                    self.held.codecs[rung] = Some(codecs);
+                }
+                Event::Cut(_) if rung == 0 => {
                     cut = true;
                     self.held.chunks.clear();
                 }
-                Event::Chunk(_) => {
+                Event::Chunk(_) if rung == 0 => {
                     self.held.since.get_or_insert(now);
                     self.held.chunks.push(event);
                 }
+                // Of the other rungs only whole segments count, and these were before the channel's time.
+                Event::Cut(_) | Event::Chunk(_) => {}
             }
         }
         cut
@@ -136,20 +157,22 @@ impl Intake {
     }
 
     /// Hands out what was held: the open segment from its start on.
-    pub(crate) fn release(&mut self) -> Vec<Event> {
+    pub(crate) fn release(&mut self) -> Vec<Produced> {
         let held = std::mem::take(&mut self.held);
-        held.codecs.map(Event::Codecs).into_iter().chain(held.chunks).collect()
+        let codecs = held.codecs.into_iter().enumerate();
+        let codecs = codecs.filter_map(|(rung, codecs)| Some((rung, Event::Codecs(codecs?))));
+        codecs.chain(held.chunks.into_iter().map(|chunk| (0, chunk))).collect()
     }
 
     /// The upstream is given up: what is open becomes a last segment.
-    pub(crate) fn end(mut self) -> Vec<Event> {
-        self.segmenter.end_of_input(Timestamp::now(), &mut self.events);
+    pub(crate) fn end(mut self) -> Vec<Produced> {
+        self.cut(|segmenter, events| segmenter.end_of_input(Timestamp::now(), events));
         self.events
     }
 
     /// Longer GOPs are cut from now on.
     pub(crate) fn set_longest(&mut self, longest: Duration) {
-        self.segmenter.set_max_duration(longest);
+        self.segmenters.iter_mut().for_each(|segmenter| segmenter.set_max_duration(longest));
     }
 
     /// When its watchdogs have to be asked again.
@@ -162,13 +185,37 @@ impl Intake {
         self.watchdog.as_ref().and_then(|watchdog| watchdog.check(now))
     }
 
+    fn shape(&mut self, rungs: &[(u16, Rung)]) {
+        let segmenter = |(number, rung): &(u16, Rung)| {
+            let follows = matches!(rung, Rung::AudioOnly);
+            Segmenter::new(SegmenterConfig { program: Some(*number), follows, ..self.config.segmenter.clone() })
+        };
+        if !rungs.is_empty() {
+            self.segmenters = rungs.iter().map(segmenter).collect();
+        }
+    }
+
+    /// Lets every segmenter work, the leading one first: the others are told where it cut.
+    fn cut(&mut self, mut work: impl FnMut(&mut Segmenter, &mut Vec<Event>)) {
+        let (mut events, mut marks) = (Vec::new(), Vec::new());
+        for (rung, segmenter) in self.segmenters.iter_mut().enumerate() {
+            marks.iter().for_each(|mark| segmenter.mark(*mark));
+            work(segmenter, &mut events);
+            if rung == 0 {
+                let next = |event: &Event| if let Event::Cut(cut) = event { cut.next } else { None };
+                marks = events.iter().filter_map(next).collect();
+            }
+            self.events.extend(events.drain(..).map(|event| (rung, event)));
+        }
+    }
+
     fn media(&mut self) -> Media {
-        let counters = self.segmenter.counters();
+        let counters = self.segmenters.first().map_or_else(Counters::default, Segmenter::counters);
         let before = std::mem::replace(&mut self.counted, counters);
         let now = Instant::now();
         if let Some(watchdog) = &mut self.watchdog {
             watchdog.fed(now, counters.access_units);
-            if self.events.iter().any(|event| matches!(event, Event::Cut(_))) {
+            if self.events.iter().any(|(rung, event)| *rung == 0 && matches!(event, Event::Cut(_))) {
                 watchdog.cut(now);
             }
         }

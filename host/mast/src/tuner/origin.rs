@@ -1,35 +1,56 @@
-//! Makes a channel's window out of what its intakes produce and publishes it: window, numbers, trail and share of the byte budget in
-//! one place. It knows nothing of connections, viewers or states; the channel's task does.
+//! Makes a channel's windows out of what its intakes produce and publishes them: a window for each rung (one, unless the channel is a
+//! ladder), numbers, trail and share of the byte budget in one place. It knows nothing of connections, viewers or states; the
+//! channel's task does.
+//!
+//! Invariant: a row of segments, one of each rung and all of the same time, is published in one step and under the same numbers.
 
+mod row;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use mast_media::segmenter::Cut;
-use mast_media::{Codecs, Event, SegmenterConfig, Window, WindowConfig};
+use mast_media::{Codecs, Event, SegmenterConfig, SequenceBase, Window, WindowConfig};
 use tokio::sync::watch;
 
 use super::budget::{Budget, Share};
 use super::channel::Channel;
 use super::config::HlsConfig;
 use super::fault::Failure;
+use super::intake::Produced;
 use super::numbers::Numbers;
 use super::published::Published;
 
-/// The producer of one channel's window.
+/// The producer of one channel's windows.
 pub(crate) struct Origin {
     channel: Arc<Channel>,
     config: HlsConfig,
-    /// There from the first segment until the channel rests.
-    window: Option<Window>,
+    /// The leading one first; never empty, never fewer as long as the channel plays.
+    rungs: Vec<Rung>,
+    /// How many rungs the live intake has; the others repeat the leading one.
+    shape: usize,
+    /// What the leading rung produced after a segment whose row is not complete.
+    waiting: Vec<Bytes>,
     pub(crate) numbers: Numbers,
-    codecs: Codecs,
     /// The next segment comes from another intake than the one before.
     switched: bool,
     share: Share,
-    /// The most that the window may hold.
+    /// The most that the windows may hold.
     level: watch::Receiver<usize>,
+}
+
+/// One quality.
+#[derive(Default)]
+struct Rung {
+    /// There from the first segment until the channel rests.
+    window: Option<Window>,
+    codecs: Codecs,
+    /// Segments whose rows are not complete.
+    cuts: VecDeque<Cut>,
 }
 
 /// What some events came to.
@@ -44,7 +65,8 @@ pub(crate) struct Fed {
 impl Origin {
     pub(crate) fn new(channel: Arc<Channel>, config: HlsConfig, numbers: Numbers, budget: &Budget) -> Self {
         let (share, level) = (budget.share(), budget.level());
-        Self { channel, config, window: None, numbers, codecs: Codecs::default(), switched: false, share, level }
+        let rungs = vec![Rung::default()];
+        Self { channel, config, rungs, shape: 1, waiting: Vec::new(), numbers, switched: false, share, level }
     }
 
     /// How intakes have to cut.
@@ -53,27 +75,43 @@ impl Origin {
             min_duration: self.config.segment_duration,
             max_duration: self.config.max_segment_duration,
             max_bytes: self.config.max_segment_size.as_usize(),
+            program: None,
+            follows: false,
         }
     }
 
-    /// The longest segment that the window can take, once that is fixed.
+    /// The longest segment that the windows can take, once that is fixed.
     pub(crate) fn longest(&self) -> Option<Duration> {
-        self.window.as_ref().map(|window| seconds(window.target_duration()))
+        self.leader().map(|window| seconds(window.target_duration()))
+    }
+
+    /// The next events come from an intake with this many rungs.
+    pub(crate) fn set_shape(&mut self, rungs: usize) {
+        self.shape = rungs.max(1);
+        if self.rungs.len() < self.shape {
+            self.rungs.resize_with(self.shape, Rung::default);
+        }
     }
 
     /// Takes what the intake produced.
-    pub(crate) fn take(&mut self, events: impl IntoIterator<Item = Event>) -> Result<Fed, Failure> {
+    pub(crate) fn take(&mut self, events: impl IntoIterator<Item = Produced>) -> Result<Fed, Failure> {
         let mut fed = Fed::default();
-        for event in events {
+        for (at, event) in events {
+            let Some(rung) = self.rungs.get_mut(at) else { continue };
             match event {
-                Event::Chunk(bytes) => {
+                Event::Chunk(bytes) if at == 0 && rung.cuts.is_empty() => {
                     self.channel.trail.append(bytes);
                     fed.bytes = true;
                 }
-                Event::Codecs(codecs) => self.codecs = codecs,
+                Event::Chunk(bytes) if at == 0 => self.waiting.push(bytes),
+                Event::Chunk(_) => {}
+                Event::Codecs(codecs) => rung.codecs = codecs,
                 Event::Cut(cut) => {
-                    self.cut(cut)?;
-                    fed.cut = true;
+                    rung.cuts.push_back(cut);
+                    while let Some(row) = self.next_row() {
+                        self.publish(row)?;
+                        fed.cut = true;
+                    }
                 }
             }
         }
@@ -82,8 +120,10 @@ impl Origin {
     }
 
     /// The intake is gone. `events` are its last ones; what follows is a discontinuity.
-    pub(crate) fn interrupt(&mut self, events: Vec<Event>) -> Result<Fed, Failure> {
+    pub(crate) fn interrupt(&mut self, events: Vec<Produced>) -> Result<Fed, Failure> {
         let fed = self.take(events);
+        self.rungs.iter_mut().for_each(|rung| rung.cuts.clear());
+        self.waiting.clear();
         self.switched = true;
         self.channel.trail.abandon();
         self.channel.trail.notify();
@@ -91,9 +131,11 @@ impl Origin {
         fed
     }
 
-    /// Forgets the window; the numbers go on.
+    /// Forgets the windows; the numbers go on.
     pub(crate) fn rest(&mut self) {
-        self.window = None;
+        self.rungs = vec![Rung::default()];
+        self.shape = 1;
+        self.waiting.clear();
         self.switched = false;
         self.channel.trail.clear();
         self.channel.published.store(Arc::default());
@@ -108,54 +150,55 @@ impl Origin {
         }
     }
 
-    /// Shrinks the window as far as the byte budget asks.
+    /// Shrinks the windows as far as the byte budget asks.
     pub(crate) fn shrink(&mut self) {
         let level = *self.level.borrow_and_update();
-        let Some(window) = self.window.as_mut().filter(|window| window.bytes() > level) else { return };
-        if !window.shrink_to(level) {
+        if self.window_bytes() <= level {
+            return;
+        }
+        if !self.shrink_to(level) {
             tracing::debug!(channel = %self.channel.id, "the window cannot shrink below its last three segments");
         }
-        self.channel.published.store(Arc::new(Published::of(window, &self.codecs)));
-        self.forget();
+        self.store();
+        if let Some(oldest) = self.leader().map(oldest) {
+            self.channel.trail.forget(oldest);
+        }
         self.account();
     }
 
     /// How long the newest segment is worth starting with.
     pub(crate) fn freshness(&self) -> Duration {
-        self.window.as_ref().map_or(Duration::ZERO, |window| 3 * seconds(window.target_duration()))
+        self.leader().map_or(Duration::ZERO, |window| 3 * seconds(window.target_duration()))
     }
 
-    fn cut(&mut self, mut cut: Cut) -> Result<(), Failure> {
-        cut.discontinuity |= std::mem::take(&mut self.switched);
-        let window = self.window.get_or_insert_with(|| {
-            let config = WindowConfig {
-                listed_segments: self.config.playlist_segments,
-                listed_duration: self.config.rewind,
-                target_duration: whole_seconds(self.config.segment_duration),
-            };
-            Window::new(config, self.numbers.base())
-        });
-        let segment = window.push(cut, Timestamp::now());
-        let level = *self.level.borrow();
-        if window.bytes() > level {
-            window.shrink_to(level);
-        }
-        self.channel.counts.segments.fetch_add(1, Ordering::Relaxed);
-        self.channel.published.store(Arc::new(Published::of(window, &self.codecs)));
-        let (next, oldest) = (window.next(), oldest(window));
-        self.channel.trail.finish(segment, oldest);
-        self.numbers.used(next)
+    fn leader(&self) -> Option<&Window> {
+        self.rungs.first()?.window.as_ref()
     }
 
-    fn forget(&self) {
-        if let Some(window) = &self.window {
-            self.channel.trail.forget(oldest(window));
-        }
+    fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.rungs.iter().filter_map(|rung| rung.window.as_ref())
+    }
+
+    fn window_bytes(&self) -> usize {
+        self.windows().map(Window::bytes).sum()
+    }
+
+    fn shrink_to(&mut self, level: usize) -> bool {
+        let each = level / self.rungs.len();
+        let windows = self.rungs.iter_mut().filter_map(|rung| rung.window.as_mut());
+        windows.fold(true, |all, window| window.shrink_to(each) && all)
+    }
+
+    /// Makes the windows as they are now what viewers see.
+    fn store(&self) {
+        let published = |rung: &Rung| rung.window.as_ref().map(|window| Published::of(window, &rung.codecs));
+        let mut rungs = self.rungs.iter().filter_map(published);
+        let Some(leader) = rungs.next() else { return };
+        self.channel.published.store(Arc::new(leader.with_rungs(rungs.map(Arc::new).collect())));
     }
 
     fn account(&self) {
-        let window = self.window.as_ref().map_or(0, Window::bytes);
-        self.share.set(window + self.channel.trail.open_bytes());
+        self.share.set(self.window_bytes() + self.channel.trail.open_bytes());
     }
 }
 
@@ -166,9 +209,4 @@ fn oldest(window: &Window) -> u64 {
 
 fn seconds(count: u32) -> Duration {
     Duration::from_secs(u64::from(count))
-}
-
-/// Rounded to the nearest second, as EXTINF is.
-fn whole_seconds(duration: Duration) -> u32 {
-    u32::try_from((duration.as_millis() + 500) / 1000).unwrap_or(u32::MAX).max(1)
 }

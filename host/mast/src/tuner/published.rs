@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -24,6 +25,8 @@ pub struct Published {
     /// Every listed segment starts at a random access point.
     pub independent: bool,
     segments: Vec<Arc<Segment>>,
+    /// The other qualities of a ladder.
+    rungs: Vec<Arc<Published>>,
 }
 
 /// A media playlist, rendered and compressed once for all viewers.
@@ -47,8 +50,33 @@ impl Published {
             bandwidth,
             average_bandwidth,
             segments: window.downloadable().to_vec(),
+            rungs: Vec::new(),
             playlist: window.playable().then(|| PlaylistBytes::of(playlist.to_string())),
         }
+    }
+
+    /// Mean duration of the downloadable segments.
+    pub(crate) fn mean_duration(&self) -> Duration {
+        let all: Duration = self.segments.iter().map(|segment| segment.duration).sum();
+        all.checked_div(u32::try_from(self.segments.len()).unwrap_or(u32::MAX)).unwrap_or_default()
+    }
+
+    /// The leading rung with the others.
+    pub(crate) fn with_rungs(self, rungs: Vec<Arc<Self>>) -> Self {
+        Self { rungs, ..self }
+    }
+
+    /// A rung by its place, from 0, which is this one.
+    pub fn rung(&self, place: usize) -> Option<&Self> {
+        match place.checked_sub(1) {
+            None => Some(self),
+            Some(place) => self.rungs.get(place).map(Arc::as_ref),
+        }
+    }
+
+    /// Every rung, the leading one first.
+    pub fn rungs(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.rungs.iter().map(Arc::as_ref))
     }
 
     /// A segment by its media sequence number, listed or lately listed.

@@ -47,6 +47,8 @@ pub(crate) struct ChannelTask {
     origin: Origin,
     backoff: Backoff,
     timers: Timers,
+    /// When the channel was ordered, until it plays.
+    ordered: Option<Instant>,
     /// Bytes that viewers were not woken for yet.
     unannounced: usize,
     last_segment: Option<Instant>,
@@ -87,6 +89,7 @@ impl ChannelTask {
             origin,
             backoff: Backoff::new(parts.config.backoff_min, parts.config.backoff_max),
             timers: Timers::default(),
+            ordered: None,
             unannounced: 0,
             last_segment: None,
             channel,
@@ -153,7 +156,10 @@ impl ChannelTask {
         self.channel.status.send_if_modified(|status| std::mem::replace(&mut status.state, next) != next);
         match action {
             Action::Stay => {}
-            Action::Open => self.open(),
+            Action::Open => {
+                self.ordered.get_or_insert_with(Instant::now);
+                self.open();
+            }
             Action::Close => self.close(),
             Action::ArmIdle => self.timers.idle = Some(Instant::now() + self.parts.config.idle_timeout),
             Action::DisarmIdle => {
@@ -190,7 +196,7 @@ impl ChannelTask {
     fn close(&mut self) {
         (self.live, self.trial) = (None, None);
         self.timers = Timers::default();
-        self.last_segment = None;
+        (self.last_segment, self.ordered) = (None, None);
         self.origin.rest();
         self.channel.status.send_modify(|status| *status = Status { trouble: status.trouble, ..Status::idle() });
     }
@@ -281,6 +287,10 @@ impl ChannelTask {
         let upstream = self.place(turn);
         self.channel.counts.upstream.store(upstream, Ordering::Relaxed);
         self.timers.back = (upstream > 0).then(|| now + self.parts.config.return_after);
+        if let Some(ordered) = self.ordered.take() {
+            let millis = u64::try_from(now.duration_since(ordered).as_millis()).unwrap_or(u64::MAX).max(1);
+            self.channel.counts.start_millis.store(millis, Ordering::Relaxed);
+        }
         tracing::info!(channel = %self.channel.id, upstream, "channel plays");
         self.happened(Event::Playable);
     }

@@ -13,7 +13,7 @@ use mast_model::{ByteSize, ChannelId, DestinationRules, InstanceId, UpstreamKind
 use mast_store::StateStore;
 use mast_upstream::{ChannelSpec, Clip, Fault, Upstream};
 
-use super::upstream::Fetcher;
+use super::upstream::{Accepts, Fetcher};
 use super::*;
 use crate::extensions::config::UpstreamConfig;
 use crate::outbound::Outbound;
@@ -54,7 +54,7 @@ impl Upstreams for Listed {
             let provider = InstanceId::new("provider").unwrap();
             let slot = tokio::time::timeout(Duration::from_millis(600), slots.take(&provider, limit, claim)).await;
             let slot = Some(slot.ok().flatten().ok_or(UpstreamFault::NoSlot)?);
-            Ok(OpenUpstream::single(upstream::http::open(fetcher, &url, STALL).await?, slot))
+            Ok(OpenUpstream::single(upstream::http::open(fetcher, &url, STALL, Accepts::MpegTs).await?, slot))
         })
     }
 

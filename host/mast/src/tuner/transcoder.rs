@@ -10,6 +10,7 @@ mod peek;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mast_ffmpeg::{
     CommandLine, Encoders, FfmpegError, Input, Job, Launcher, Output, Release, SpawnError, Starts, Tracks, Worker,
@@ -58,7 +59,7 @@ impl Transcoder {
     /// A transcoder; FFmpeg is looked for when it is first needed.
     pub fn new(config: FfmpegConfig) -> Self {
         let starts = match config.starts {
-            Some(most) => Starts::new(most, std::time::Duration::from_secs(10)),
+            Some(most) => Starts::new(most, Duration::from_secs(10)),
             None => Starts::by_cores(),
         };
         let shared = Shared { config, starts, tasks: TaskTracker::new(), installed: OnceCell::new() };
@@ -70,15 +71,19 @@ impl Transcoder {
         self.shared.config.outputs.get(name)
     }
 
-    /// Sends what an upstream gives through a worker.
+    /// Sends what an upstream gives through a worker. What it carries has to be known within `patience`.
     pub(crate) async fn pipe(
         &self,
         mut pieces: UpstreamBytes,
         container: Container,
         output: &Output,
+        patience: Duration,
     ) -> Result<Transcoded, Failure> {
         let (head, tracks) = match container {
-            Container::MpegTs => peek::tracks(&mut pieces).await?,
+            Container::MpegTs => {
+                let peeked = tokio::time::timeout(patience, peek::tracks(&mut pieces)).await;
+                peeked.unwrap_or_else(|_| Err(UpstreamFault::NoBytes.into()))?
+            }
             Container::Mp4 => (Vec::new(), Tracks::default()),
         };
         let container = match container {

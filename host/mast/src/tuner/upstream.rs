@@ -4,6 +4,7 @@
 //! Waiting happens inside the run; nothing here spawns a task, so a dropped run leaves nothing behind.
 
 mod catalog;
+mod fetched;
 mod fetcher;
 pub(super) mod file;
 mod hls;
@@ -25,6 +26,7 @@ use super::fault::Failure;
 use super::transcoder::Rung;
 
 pub(crate) use fetcher::Fetcher;
+pub(crate) use hls::Accepts;
 
 /// What comes out of an upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 mod tables;
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 
 use super::codecs::CodecWatch;
@@ -20,6 +22,8 @@ const ROUNDING: i64 = SECOND / 20;
 const GRACE: i64 = SECOND * 9 / 20;
 /// Bytes held back while an access unit does not tell whether it is a random access point.
 const MAX_HELD: usize = 256 * 1024;
+/// Marks that are kept; with more than that, nothing can be cut at the oldest any more.
+const MAX_MARKS: usize = 8;
 
 /// The start of an access unit that is being looked at.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ struct Unit {
 struct Open {
     /// On the timeline.
     started: i64,
+    /// As the access unit says it.
+    raw: u64,
     started_at: Timestamp,
     independent: bool,
     discontinuity: bool,
@@ -53,6 +59,8 @@ pub(super) struct Cutter {
     min: i64,
     max: i64,
     max_bytes: usize,
+    /// Where to cut, instead of by `min`; for segmenters that follow another.
+    marks: Option<VecDeque<u64>>,
     tables: Tables,
     table_events: Vec<TableEvent>,
     pids: Pids,
@@ -86,7 +94,8 @@ impl Cutter {
             min: clock::ticks(config.min_duration),
             max: clock::ticks(config.max_duration),
             max_bytes: config.max_bytes,
-            tables: Tables::default(),
+            marks: config.follows.then(VecDeque::new),
+            tables: Tables::only(config.program),
             table_events: Vec::new(),
             pids: Pids::new(),
             map: None,
@@ -110,6 +119,23 @@ impl Cutter {
 
     pub(super) fn set_max_duration(&mut self, max: std::time::Duration) {
         self.max = clock::ticks(max);
+    }
+
+    pub(super) fn mark(&mut self, time: u64) {
+        if let Some(marks) = &mut self.marks {
+            if marks.len() >= MAX_MARKS {
+                marks.pop_front();
+            }
+            marks.push_back(time);
+        }
+    }
+
+    /// Whether a mark was reached. Marks that are passed are used up.
+    fn reached_mark(&mut self, raw: u64) -> Option<bool> {
+        let marks = self.marks.as_mut()?;
+        let passed = marks.iter().take_while(|mark| clock::distance(**mark, raw) + ROUNDING >= 0).count();
+        marks.drain(..passed);
+        Some(passed > 0)
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -266,16 +292,20 @@ impl Cutter {
             if self.codecs.video(access_unit.video) || self.pending.is_some() {
                 self.counters.clock_jumps += u64::from(self.pending == Some(Break::Clock));
                 self.discontinuity = true;
-                return self.cut(unit, place, true, events);
+                return self.cut(unit, (place, raw), true, events);
             }
             let next_is_too_late = elapsed + self.gop.1 > latest && elapsed >= self.min / 2;
-            if elapsed + ROUNDING >= self.min || !whole || next_is_too_late {
-                return self.cut(unit, place, true, events);
+            let due = match self.reached_mark(raw) {
+                Some(reached) => reached,
+                None => elapsed + ROUNDING >= self.min || !whole || next_is_too_late,
+            };
+            if due {
+                return self.cut(unit, (place, raw), true, events);
             }
         }
         if elapsed + self.line.interval() > latest || unit.at >= self.max_bytes {
             self.counters.forced_cuts += 1;
-            self.cut(unit, place, access_unit.random_access, events);
+            self.cut(unit, (place, raw), access_unit.random_access, events);
         }
     }
 
@@ -290,7 +320,7 @@ impl Cutter {
         self.counters.clock_jumps += 1;
         self.discontinuity = true;
         self.pcr = ClockReference::default();
-        self.close(unit.at, self.line.end(), events);
+        self.close(unit.at, self.line.end(), None, events);
         if access_unit.random_access {
             self.codecs.video(access_unit.video);
             self.restart(unit, raw, events);
@@ -302,35 +332,37 @@ impl Cutter {
     fn restart(&mut self, unit: Unit, raw: u64, events: &mut Vec<Event>) {
         self.line = self.line.restart(raw);
         self.gop = (0, 0);
-        self.begin(unit, 0, true, events);
+        self.begin(unit, (0, raw), true, events);
     }
 
     /// Ends the open segment and starts the next one with this access unit.
-    fn cut(&mut self, unit: Unit, place: i64, independent: bool, events: &mut Vec<Event>) {
+    fn cut(&mut self, unit: Unit, (place, raw): (i64, u64), independent: bool, events: &mut Vec<Event>) {
         // What was held back moves to the start of the output.
-        self.close(unit.at, place, events);
-        self.begin(unit, place, independent, events);
+        self.close(unit.at, place, Some(raw), events);
+        self.begin(unit, (place, raw), independent, events);
     }
 
-    fn begin(&mut self, unit: Unit, started: i64, independent: bool, events: &mut Vec<Event>) {
+    fn begin(&mut self, unit: Unit, (started, raw): (i64, u64), independent: bool, events: &mut Vec<Event>) {
         let Some(program) = self.tables.program() else { return };
         self.codecs.announce(events);
         self.output.start(program, unit.tables, self.max_bytes);
         let discontinuity = std::mem::take(&mut self.discontinuity);
-        self.open = Some(Open { started, started_at: unit.arrived, independent, discontinuity });
+        self.open = Some(Open { started, raw, started_at: unit.arrived, independent, discontinuity });
         self.suspect = None;
         if independent {
             self.pending = None;
         }
     }
 
-    fn close(&mut self, at: usize, end: i64, events: &mut Vec<Event>) {
+    fn close(&mut self, at: usize, end: i64, next: Option<u64>, events: &mut Vec<Event>) {
         let Some(open) = self.open.take() else { return };
         self.output.chunk(at, events);
         self.any_segment = true;
         events.push(Event::Cut(Cut {
             payload: self.output.take(at),
             duration: clock::duration(end - open.started),
+            start: open.raw,
+            next,
             started_at: open.started_at,
             independent: open.independent,
             discontinuity: open.discontinuity,
@@ -341,7 +373,7 @@ impl Cutter {
     fn stop(&mut self, events: &mut Vec<Event>) {
         let at = self.unit.take().map_or(self.output.len(), |unit| unit.at);
         if self.open.is_some() {
-            self.close(at, self.line.end(), events);
+            self.close(at, self.line.end(), None, events);
             self.discontinuity = true;
         }
         self.output.clear();

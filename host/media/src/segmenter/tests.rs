@@ -14,6 +14,8 @@ const CONFIG: SegmenterConfig = SegmenterConfig {
     min_duration: Duration::from_secs(2),
     max_duration: Duration::from_secs(6),
     max_bytes: 1_000_000,
+    program: None,
+    follows: false,
 };
 
 /// Everything that came out, in an order that does not depend on how the input was cut into pushes.

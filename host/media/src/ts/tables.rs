@@ -1,6 +1,6 @@
 //! Follows the tables: which program is cut, where its elementary streams are, and its tables as packets to repeat.
 //!
-//! Of several programs the first with video is taken, else the first, and stayed with for as long as the PAT lists it. A
+//! Of several programs the one that is asked for is taken, else the first with video, else the first, and stayed with for as long as the PAT lists it. A
 //! program whose map does not come within three repetitions of the PAT is passed over.
 
 use super::packet::{PAT_PID, PIDS, Packet};
@@ -61,6 +61,8 @@ pub struct Tables {
     candidates: Vec<Candidate>,
     chosen: Option<Chosen>,
     broken: u64,
+    /// The only program that may be chosen.
+    only: Option<u16>,
 }
 
 impl Chosen {
@@ -76,6 +78,11 @@ impl Chosen {
 }
 
 impl Tables {
+    /// Tables of which only one program may be chosen.
+    pub fn only(program: Option<u16>) -> Self {
+        Self { only: program, ..Self::default() }
+    }
+
     /// The program that is cut.
     pub fn program(&self) -> Option<&Chosen> {
         self.chosen.as_ref()
@@ -88,7 +95,7 @@ impl Tables {
 
     /// Another upstream follows: forgets everything but what it counted.
     pub fn restart(&mut self) {
-        *self = Self { broken: self.broken, version: self.version, ..Self::default() };
+        *self = Self { broken: self.broken, version: self.version, only: self.only, ..Self::default() };
     }
 
     /// Sections that were broken, so far.
@@ -170,7 +177,8 @@ impl Tables {
             map: None,
         };
         let usable = pat.programs.iter().filter(|(_, map_pid)| usize::from(*map_pid) < PIDS - 1 && *map_pid != PAT_PID);
-        self.candidates = usable.take(MAX_PROGRAMS).map(new).collect();
+        let wanted = |(number, _): &&(u16, u16)| self.only.is_none_or(|only| only == *number);
+        self.candidates = usable.filter(wanted).take(MAX_PROGRAMS).map(new).collect();
         self.pat = Some(pat);
         events.push(TableEvent::PatSeen);
     }

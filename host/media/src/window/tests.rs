@@ -2,7 +2,8 @@ use bytes::Bytes;
 
 use super::*;
 
-const CONFIG: WindowConfig = WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2 };
+const CONFIG: WindowConfig =
+    WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2, uri_prefix: String::new() };
 const FRESH: SequenceBase = SequenceBase { media: 0, discontinuity: 0, target_duration: None };
 
 fn at(seconds: f64) -> Timestamp {
@@ -13,6 +14,8 @@ fn cut(arrived: f64, seconds: f64) -> Cut {
     Cut {
         payload: Bytes::from(vec![0; 188]),
         duration: Duration::from_secs_f64(seconds),
+        start: 0,
+        next: None,
         started_at: at(arrived),
         independent: true,
         discontinuity: false,

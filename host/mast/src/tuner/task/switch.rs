@@ -52,6 +52,7 @@ impl ChannelTask {
             }
         }
         let events = intake.release();
+        self.origin.set_shape(intake.rungs());
         self.live = Some(Live { intake, turn: Some(turn) });
         let fed = ended.and_then(|_| self.origin.take(events));
         self.produced(fed, 0);
@@ -130,6 +131,7 @@ impl ChannelTask {
             let (upstream, numbers) = tokio::try_join!(opening, numbers)?;
             Ok(Opened { upstream, numbers })
         }));
+        self.origin.set_shape(1);
         self.live = Some(Live { intake: Intake::new(link, self.intake_config()), turn: None });
     }
 }

@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use mast_ffmpeg::{HttpRequest, Input, Transport};
 use mast_model::{Channel, ChannelId, InstanceId, Upstream, UpstreamKind};
 
-use super::{Claim, Container, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, http, udp};
+use super::fetched::Fetched;
+use super::{Claim, Container, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, udp};
 use crate::catalog::{Catalog, ResolveError};
 use crate::extensions::Extensions;
 use crate::extensions::config::{ProfileChoice, UpstreamConfig};
@@ -118,8 +119,9 @@ impl CatalogUpstreams {
         let output = self.transcoder.output(profile).ok_or(UpstreamFault::NoProfile)?;
         let pieces = match kind(upstream) {
             UpstreamKind::Auto | UpstreamKind::Mpegts | UpstreamKind::Hls => {
-                let fetcher = Fetcher::new(self.outbound, config, upstream, self.connect_timeout);
-                http::open(fetcher, &url, self.stall_timeout).await?
+                let fetcher = Fetcher::new(self.outbound.clone(), config, upstream, self.connect_timeout);
+                let way = Fetched { fetcher, url, patience: self.stall_timeout, transcoder: self.transcoder.clone() };
+                return if profile == COPY { way.copied(output).await } else { way.transcoded(output).await };
             }
             UpstreamKind::Udp | UpstreamKind::Rtp => udp::open(&url, &config.rules, config.route.bind)?,
             UpstreamKind::File => file::open(&url, &config.files).await?,
@@ -132,10 +134,7 @@ impl CatalogUpstreams {
         if profile == COPY {
             return Ok(Transcoded { pieces, rungs: Vec::new() });
         }
-        // The worker is told what the upstream carries, which has to come in time.
-        let started = self.transcoder.pipe(pieces, Container::MpegTs, output);
-        let started = tokio::time::timeout(self.connect_timeout, started).await;
-        started.unwrap_or_else(|_| Err(UpstreamFault::NoBytes.into()))
+        self.transcoder.pipe(pieces, Container::MpegTs, output, self.stall_timeout).await
     }
 
     async fn slot(&self, source: &InstanceId, config: &UpstreamConfig, claim: Claim) -> Result<Option<Slot>, Failure> {

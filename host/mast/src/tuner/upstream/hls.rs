@@ -69,7 +69,6 @@ pub(crate) enum Accepts {
     /// MPEG-TS; anything else is [`UpstreamFault::NeedsFfmpeg`].
     MpegTs,
     /// Anything, for FFmpeg. Fragmented MP4 starts with its initialisation section, also after every break.
-    #[cfg_attr(not(test), expect(dead_code, reason = "until the FFmpeg path reads HLS"))]
     Anything,
 }
 

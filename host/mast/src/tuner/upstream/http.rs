@@ -8,15 +8,20 @@ use mast_media::upstream_playlist::MAX_BYTES;
 use url::Url;
 
 use super::sniff::{self, Sniffed};
-use super::{Fetcher, Piece, UpstreamBytes, hls};
+use super::{Accepts, Fetcher, Piece, UpstreamBytes, hls};
 use crate::outbound::OutboundResponse;
 use crate::tuner::fault::{Failure, UpstreamFault};
 
 /// Asks for the URL and waits for the response head. `patience` is how long HLS may have nothing new.
-pub(in crate::tuner) async fn open(fetcher: Fetcher, url: &str, patience: Duration) -> Result<UpstreamBytes, Failure> {
+pub(in crate::tuner) async fn open(
+    fetcher: Fetcher,
+    url: &str,
+    patience: Duration,
+    accepts: Accepts,
+) -> Result<UpstreamBytes, Failure> {
     let url = Url::parse(url).map_err(|_| UpstreamFault::InvalidAddress)?;
     let response = fetcher.get(&url, None).await?;
-    let state = Body::Judging(Judging { fetcher, named: url, patience, response, head: BytesMut::new() });
+    let state = Body::Judging(Judging { fetcher, named: url, patience, accepts, response, head: BytesMut::new() });
     Ok(stream::try_unfold(state, Body::next).boxed())
 }
 
@@ -34,6 +39,7 @@ struct Judging {
     fetcher: Fetcher,
     named: Url,
     patience: Duration,
+    accepts: Accepts,
     response: OutboundResponse,
     head: BytesMut,
 }
@@ -67,11 +73,11 @@ impl Body {
 
 impl Judging {
     async fn hls(self) -> Result<UpstreamBytes, Failure> {
-        let Self { fetcher, named, patience, response, head } = self;
+        let Self { fetcher, named, patience, accepts, response, head } = self;
         let found = Url::parse(&response.url).map_err(|_| UpstreamFault::InvalidAddress)?;
         let text = hls::body(response, &head, MAX_BYTES, patience).await?;
         let variant = fetcher.config().variant;
-        let settings = hls::HlsSettings { variant, patience, accepts: hls::Accepts::MpegTs };
+        let settings = hls::HlsSettings { variant, patience, accepts };
         Ok(hls::read(fetcher, hls::First { text, named, found }, settings))
     }
 }

@@ -191,7 +191,12 @@ fn same(one: &Run, other: &Run) {
 
 /// What is wrong with the playlists that a window makes of these segments.
 fn playlists(cuts: Vec<Cut>) -> Vec<Violation> {
-    let config = WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2 };
+    let config = WindowConfig {
+        listed_segments: 3,
+        listed_duration: Duration::ZERO,
+        target_duration: 2,
+        uri_prefix: String::new(),
+    };
     let mut window = Window::new(config, SequenceBase { media: 7, discontinuity: 3, target_duration: None });
     let mut now = Timestamp::UNIX_EPOCH;
     let snapshots = cuts.into_iter().map(|cut| {

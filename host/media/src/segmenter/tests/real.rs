@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::ts::clock;
 
 /// Test pattern and tone, six seconds.
 fn ffmpeg(args: &str) -> Vec<u8> {
@@ -97,4 +98,50 @@ fn any_chunking_gives_the_same() {
         assert_eq!((run.seconds(), run.codecs, run.counters), (whole.seconds(), whole.codecs.clone(), whole.counters));
         assert!(run.cuts.iter().zip(&whole.cuts).all(|(one, other)| one.payload == other.payload), "{pieces:?}");
     }
+}
+
+/// Three programs of one multiplex: two pictures and their sound alone, cut where the first one is.
+#[test]
+fn a_ladder_is_cut_at_the_same_times() {
+    let input = ffmpeg(&format!(
+        "-filter_complex [0:v]split=2[a][b];[b]scale=160:90[c] -map [a] -map [c] -map 1:a {H264} -bf 2 \
+         -force_key_frames expr:gte(t,n_forced*2) -sc_threshold 0 -c:a aac \
+         -program program_num=1:st=0:st=2 -program program_num=2:st=1:st=2 -program program_num=3:st=2"
+    ));
+    let rung = |number: u16| Segmenter::new(SegmenterConfig { program: Some(number), follows: number == 3, ..CONFIG });
+    let mut rungs = [rung(1), rung(2), rung(3)];
+    let mut cuts: [Vec<Cut>; 3] = Default::default();
+    let mut codecs: [Vec<Codecs>; 3] = Default::default();
+    for chunk in input.chunks(10_000) {
+        let mut marks: Vec<u64> = Vec::new();
+        for (at, segmenter) in rungs.iter_mut().enumerate() {
+            let mut events = Vec::new();
+            marks.iter().for_each(|mark| segmenter.mark(*mark));
+            segmenter.push(chunk, Timestamp::UNIX_EPOCH, &mut events);
+            if at == 0 {
+                let next = |event: &Event| if let Event::Cut(cut) = event { cut.next } else { None };
+                marks.extend(events.iter().filter_map(next));
+            }
+            for event in events {
+                match event {
+                    Event::Cut(cut) => cuts[at].push(cut),
+                    Event::Codecs(known) => codecs[at].push(known),
+                    Event::Chunk(_) => {}
+                }
+            }
+        }
+    }
+    assert_eq!(cuts[0].len(), 2, "the third segment is still open");
+    for at in [1, 2] {
+        assert_eq!(cuts[at].len(), cuts[0].len(), "rung {at}");
+        for (leader, cut) in cuts[0].iter().zip(&cuts[at]) {
+            let apart = clock::distance(leader.start, cut.start).unsigned_abs();
+            assert!(apart < 9_000, "rung {at} starts {apart} ticks apart");
+            assert!(cut.independent);
+            assert_eq!(complaints(&cut.payload), "");
+        }
+    }
+    assert_eq!(codecs[0].last().unwrap().resolution, Some((320, 180)));
+    assert_eq!(codecs[1].last().unwrap().resolution, Some((160, 90)));
+    assert_eq!(codecs[2].last().unwrap().names, ["mp4a.40.2"]);
 }

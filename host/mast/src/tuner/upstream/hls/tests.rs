@@ -61,6 +61,8 @@ impl Run {
             min_duration: Duration::from_millis(500),
             max_duration: Duration::from_secs(10),
             max_bytes: 10 << 20,
+            program: None,
+            follows: false,
         };
         let mut segmenter = Segmenter::new(config);
         segmenter.push(&self.bytes, Timestamp::now(), &mut Vec::new());
@@ -69,7 +71,7 @@ impl Run {
 }
 
 async fn read(url: &str, variant: &str, enough: impl Fn(&Run) -> bool) -> Run {
-    match http::open(fetcher(url, variant), url, Duration::from_millis(900)).await {
+    match http::open(fetcher(url, variant), url, Duration::from_millis(900), Accepts::MpegTs).await {
         Ok(pieces) => Run::of(pieces, enough).await,
         Err(failure) => Run { fault: Some(failure.fault), ..Run::default() },
     }
@@ -215,7 +217,8 @@ async fn seams_are_breaks_and_it_goes_on_after_them() {
                 // The first seam is near.
                 upstream.set_fault(name, fault.clone());
             }
-            let pieces = http::open(fetcher(&url, "best"), &url, Duration::from_millis(900)).await.unwrap();
+            let pieces =
+                http::open(fetcher(&url, "best"), &url, Duration::from_millis(900), Accepts::MpegTs).await.unwrap();
             let later = async {
                 tokio::time::sleep(Duration::from_millis(1500)).await;
                 upstream.set_fault(name, fault.clone());
@@ -236,7 +239,7 @@ async fn a_segment_that_breaks_off_is_taken_up_again() {
     let (upstream, clip) = (upstream().await, clip().await);
     let enough = seconds(&clip, 6);
     let url = upstream.hls_url("one");
-    let pieces = http::open(fetcher(&url, "best"), &url, PATIENCE).await.unwrap();
+    let pieces = http::open(fetcher(&url, "best"), &url, PATIENCE, Accepts::MpegTs).await.unwrap();
     let now_and_then = async {
         for fault in [Fault::Truncate, Fault::Status(500), Fault::Reset] {
             upstream.set_fault("one", fault);
@@ -257,7 +260,7 @@ async fn the_server_that_a_redirect_leads_to_is_kept() {
     let run = read(&url, "best", |run| run.bytes.len() >= seconds(&clip, 6)).await;
     assert_eq!((run.fault, upstream.hits("/entry").len()), (None, 1));
     // Until that one no longer answers: then the upstream's own URL is asked for another.
-    let pieces = http::open(fetcher(&url, "best"), &url, PATIENCE).await.unwrap();
+    let pieces = http::open(fetcher(&url, "best"), &url, PATIENCE, Accepts::MpegTs).await.unwrap();
     let moves = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         upstream.set_fault("/entry", Fault::RedirectTo(upstream.hls_url("two")));
