@@ -194,6 +194,11 @@ impl TestHost {
         LineAccount { username: username.to_owned(), password, token }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the host runs").id()
+    }
+
     /// The processes that it started and that still run.
     pub fn workers(&self) -> Vec<u32> {
         let child = self.child.as_ref().expect("the host runs");

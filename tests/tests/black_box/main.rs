@@ -8,6 +8,7 @@ mod faults;
 mod hls_upstreams;
 mod hostile;
 mod limits;
+mod media_faults;
 mod playing;
 mod protocol;
 mod reload;
