@@ -125,6 +125,29 @@ impl Tuner {
         drop(before);
     }
 
+    /// Tunes channels that somebody may want next, on connections that are to spare, and lets go of them after `pretune_for` unless
+    /// somebody came.
+    pub fn pretune(&self, channels: impl IntoIterator<Item = ChannelId>) {
+        for id in channels {
+            let channel = self.channel(id);
+            let wanted = *channel.feeds.borrow();
+            if wanted.count + wanted.warm > 0 || self.shared.stop.is_cancelled() {
+                continue;
+            }
+            let (warmth, stop) = (Warmth::new(channel), self.shared.stop.child_token());
+            let after = self.shared.parts.config.pretune_for;
+            self.shared.tasks.spawn(async move {
+                let _warmth = warmth;
+                let _ = tokio::time::timeout(after, stop.cancelled()).await;
+            });
+        }
+    }
+
+    /// How many channels after the one that a viewer opens are tuned beforehand.
+    pub fn pretunes(&self) -> usize {
+        self.shared.parts.config.pretune
+    }
+
     /// A feed of a channel that plays already; never waits, never starts anything.
     pub fn playing(&self, channel: ChannelId) -> Option<Feed> {
         let channel = self.shared.channels.load().get(&channel).cloned()?;

@@ -96,6 +96,7 @@ async fn open(
     let wanted =
         Wanted { line: line.id, channel: file.channel, device: viewer.device(), kind: file.kind, limit, session: None };
     let guard = grant(shared, wanted)?;
+    pretune(shared, line, file.channel);
     match file.kind {
         Kind::Continuous => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Bytes).await?;
@@ -109,6 +110,16 @@ async fn open(
             let session = Session { id: guard.keep().id, line: line.id, channel: file.channel, limit, ends };
             Ok(multivariant(&shared.signer.sign(&session), file.channel, &published))
         }
+    }
+}
+
+/// Whoever opens a channel may go on to the next ones.
+fn pretune(shared: &Shared, line: &Line, channel: ChannelId) {
+    let count = shared.deps.tuner.pretunes();
+    if count > 0 {
+        let lineup = shared.deps.catalog.lineup(line);
+        let next = lineup.entries.iter().skip_while(|entry| entry.channel.id != channel).skip(1);
+        shared.deps.tuner.pretune(next.take(count).map(|entry| entry.channel.id));
     }
 }
 

@@ -36,6 +36,11 @@ pub struct TunerConfig {
     pub return_after: Duration,
     /// `healthy_after`: the first upstream takes over again once it has played for this long, default 10s, up to 1h.
     pub healthy_after: Duration,
+    /// `pretune`: how many channels after the one that a viewer opens are tuned beforehand, on connections that are to spare, default 0, up
+    /// to 5.
+    pub pretune: usize,
+    /// `pretune_for`: how long a channel that was tuned beforehand is kept for its viewer, default 20s, from 1s to 10m.
+    pub pretune_for: Duration,
     /// `slate`: an MPEG-TS file that viewers see while no upstream of their channel works; none by default.
     pub slate: Option<PathBuf>,
     /// `window_budget`: bytes of segments of all channels together, default 1GiB, from 16MiB to 1024GiB.
@@ -57,6 +62,8 @@ impl TunerConfig {
             give_up_after: section.span("give_up_after", HOUR, Duration::ZERO..=24 * 7 * HOUR),
             return_after: section.span("return_after", ms(30_000), ms(1_000)..=24 * HOUR),
             healthy_after: section.span("healthy_after", ms(10_000), Duration::ZERO..=HOUR),
+            pretune: section.integer("pretune", 0, 0..=5),
+            pretune_for: section.span("pretune_for", ms(20_000), ms(1_000)..=ms(600_000)),
             slate: section.optional_path("slate"),
             window_budget: section.size(
                 "window_budget",

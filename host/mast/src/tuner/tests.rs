@@ -83,6 +83,8 @@ fn config() -> TunerConfig {
         give_up_after: Duration::ZERO,
         return_after: Duration::from_secs(1),
         healthy_after: Duration::from_millis(200),
+        pretune: 0,
+        pretune_for: Duration::from_secs(1),
         slate: None,
     }
 }
@@ -433,6 +435,22 @@ async fn a_channel_that_was_given_up_is_tried_for_the_next_viewer() {
     within("the next viewer", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
     until("live", || report(&bench.tuner, FIRST).state == State::Live).await;
     drop(feed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_tuned_beforehand_waits_for_its_viewer_a_while() {
+    let bench = bench().await;
+    bench.tuner.pretune([FIRST, SECOND]);
+    // Twice is once.
+    bench.tuner.pretune([FIRST]);
+    until("both play", || bench.tuner.reports().iter().filter(|report| report.state == State::Live).count() == 2).await;
+    assert_eq!(report(&bench.tuner, FIRST).viewers, 0);
+    let feed = within("at once", bench.tuner.watch(FIRST, Need::Playlist)).await.unwrap();
+    until("nobody came", || report(&bench.tuner, SECOND).state == State::Idle).await;
+    assert_eq!(report(&bench.tuner, FIRST).state, State::Live);
+    assert_eq!(bench.upstream.connections("one").total, 1);
+    drop(feed);
+    within("shutdown", bench.tuner.shutdown(PATIENCE)).await;
 }
 
 /// A provider that allows one connection.
