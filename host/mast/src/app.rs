@@ -4,11 +4,13 @@ mod readings;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use mast_store::{PluginKv, StateStore};
+use mast_store::{PluginKv, StateStore, StoreError};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +26,8 @@ use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
 
 /// How long rooms may take to let go of what they hold, each.
 const GRACE: Duration = Duration::from_secs(5);
+/// Between two looks at a store that another process holds.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs the host until SIGTERM or SIGINT.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
@@ -166,14 +170,28 @@ struct Opened {
 impl Opened {
     async fn open(config: &Config) -> anyhow::Result<Self> {
         let (data_dir, limits, bouquets) = (config.data_dir.clone(), config.limits.clone(), config.bouquets.clone());
+        let (store, kv) = Self::files(&data_dir).await?;
         let open = move || -> anyhow::Result<Self> {
-            let store: Arc<dyn StateStore> = mast_store::open_state(&data_dir)?.into();
-            let kv: Arc<dyn PluginKv> = mast_store::open_plugin_kv(&data_dir)?.into();
             let accounts = Accounts::open(Arc::clone(&store), &limits)?;
             let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
             let session_key = store.installation_key("session-key")?;
             Ok(Self { store, kv, accounts, catalog, session_key })
         };
         tokio::task::spawn_blocking(open).await?
+    }
+
+    /// The store's files. `mast line` may hold them for a moment, where it found no server running.
+    async fn files(data_dir: &Path) -> anyhow::Result<(Arc<dyn StateStore>, Arc<dyn PluginKv>)> {
+        let deadline = Instant::now() + GRACE;
+        loop {
+            let folder = data_dir.to_owned();
+            let open = move || -> Result<_, StoreError> {
+                Ok((mast_store::open_state(&folder)?.into(), mast_store::open_plugin_kv(&folder)?.into()))
+            };
+            match tokio::task::spawn_blocking(open).await? {
+                Err(StoreError::InUse(_)) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                opened => return Ok(opened?),
+            }
+        }
     }
 }

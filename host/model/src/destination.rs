@@ -149,7 +149,8 @@ impl DestinationRules {
         if !http && !SCHEMES.contains(&url.scheme()) {
             return Err(Refused::Scheme(url.scheme().to_owned()));
         }
-        if !(self.any_http && http) && !self.allow.iter().any(|granted| granted.covers(url)) {
+        let granted = (self.any_http && http) || self.allow.iter().any(|granted| granted.covers(url));
+        if !granted {
             let missing = Destination::of(url).map_or_else(|| "a URL without a host".to_owned(), |d| d.to_string());
             return Err(Refused::NotGranted(missing));
         }

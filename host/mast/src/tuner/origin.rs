@@ -186,7 +186,8 @@ impl Origin {
     fn shrink_to(&mut self, level: usize) -> bool {
         let each = level / self.rungs.len();
         let windows = self.rungs.iter_mut().filter_map(|rung| rung.window.as_mut());
-        windows.fold(true, |all, window| window.shrink_to(each) && all)
+        let fits: Vec<bool> = windows.map(|window| window.shrink_to(each)).collect();
+        fits.into_iter().all(|fits| fits)
     }
 
     /// Makes the windows as they are now what viewers see.

@@ -238,6 +238,18 @@ async fn every_fault_at_the_start_is_told_to_who_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_does_not_resolve_is_told() {
+    let bench = bench().await;
+    let urls = [(FIRST, vec!["http://nowhere.invalid/1.ts".to_owned()])];
+    let patient = TunerConfig { connect_timeout: PATIENCE, ..config() };
+    let tuner = tuner_of(urls, &bench.store, patient, None);
+    let error = within("answer", tuner.watch(FIRST, Need::Playlist)).await.unwrap_err();
+    // Some machines have a resolver that is slow to say no.
+    let told = [UpstreamFault::Dns, UpstreamFault::NoAnswer];
+    assert!(matches!(error, TuneError::Upstream { fault, .. } if told.contains(&fault)), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_refuses_connections_is_told() {
     let bench = bench().await;
     bench.upstream.refuse(true).await;

@@ -144,6 +144,7 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::FutureExt;
+    use tokio_util::task::TaskTracker;
 
     use super::*;
 
@@ -174,7 +175,7 @@ mod tests {
         assert!(idle[0].wanted().now_or_never().is_none(), "nobody waits");
         let waiting = {
             let slots = slots.clone();
-            tokio::spawn(async move { slots.take(&source(), 2, Claim::Wanted).await })
+            TaskTracker::new().spawn(async move { slots.take(&source(), 2, Claim::Wanted).await })
         };
         tokio::time::timeout(Duration::from_secs(10), idle[0].wanted()).await.unwrap();
         assert!(idle[1].wanted().now_or_never().is_none(), "one is enough");
