@@ -23,6 +23,9 @@ mod tests;
 /// An HLS lease lives at least this long without a request, however short the segments are.
 const SHORTEST: Duration = Duration::from_secs(10);
 
+/// A player that lost its socket to zapping opens its channel again; two devices that look alike would take turns for ever.
+const RETURN: Duration = Duration::from_secs(30);
+
 /// Who asks: the line's device as far as the host can tell. Hash of address and user agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Device(pub(super) [u8; 16]);
@@ -43,6 +46,8 @@ pub(super) struct Lease<T> {
     pub(super) channel: ChannelId,
     device: Device,
     kind: Kind,
+    /// The channel that the device left for this one.
+    left: Option<ChannelId>,
     /// Milliseconds after `Leases::epoch`.
     seen: AtomicU64,
     /// Milliseconds without a request after which it is over.
@@ -112,12 +117,27 @@ impl<T> Leases<T> {
         lease.kind == Kind::Hls && silent > lease.patience.load(Ordering::Relaxed) / 3
     }
 
+    /// Whether a device that asks for something else gives up this lease of its own.
+    fn gives_way(&self, lease: &Lease<T>, wanted: &Wanted) -> bool {
+        match (lease.kind, wanted.kind) {
+            (Kind::Hls, Kind::Hls) => true,
+            (Kind::Hls, Kind::Continuous) => self.deserted(lease),
+            (Kind::Continuous, Kind::Continuous) => {
+                let age = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
+                let returns = lease.left == Some(wanted.channel) && age < millis(RETURN);
+                lease.channel != wanted.channel && !returns
+            }
+            (Kind::Continuous, Kind::Hls) => false,
+        }
+    }
+
     /// Grants a connection, or none when the line has as many as it may.
     ///
     /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for another channel over
     /// HLS while the line is at its limit gives up its oldest HLS lease in the same step: that is zapping, and the player of the old channel cannot
-    /// take it back. Asking for continuous MPEG-TS takes only an HLS lease that its player has deserted. A socket is never taken, nor is
-    /// another device's lease, and a session that is to be brought back takes nothing.
+    /// take it back. Over continuous MPEG-TS it gives up its own socket on another channel, or an HLS lease that its player has deserted;
+    /// the channel that was left cannot take the connection back for a while, because a player that lost its socket opens it
+    /// again by itself. Another device's lease is never taken, and a session that is to be brought back takes nothing.
     pub(super) fn grant(&self, wanted: Wanted, new_id: impl FnOnce() -> u64) -> Option<Arc<Lease<T>>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let leases = lines.entry(wanted.line).or_default();
@@ -132,11 +152,11 @@ impl<T> Leases<T> {
             lease.seen.store(self.now(), Ordering::Relaxed);
             return Some(Arc::clone(lease));
         }
+        let mut left = None;
         if leases.len() >= wanted.limit as usize {
-            let zaps =
-                |lease: &Arc<Lease<T>>| lease.kind == Kind::Hls && (wanted.kind == Kind::Hls || self.deserted(lease));
-            let own = leases.iter().position(|lease| lease.device == wanted.device && zaps(lease));
+            let own = leases.iter().position(|lease| lease.device == wanted.device && self.gives_way(lease, &wanted));
             let superseded = leases.remove(own.filter(|_| wanted.session.is_none())?);
+            left = Some(superseded.channel);
             self.forget(&superseded);
             if leases.len() >= wanted.limit as usize {
                 return None;
@@ -148,6 +168,7 @@ impl<T> Leases<T> {
             channel: wanted.channel,
             device: wanted.device,
             kind: wanted.kind,
+            left,
             seen: AtomicU64::new(self.now()),
             // Until the channel plays, the request that waits for it keeps the lease; `hold` sets the real value.
             patience: AtomicU64::new(millis(Duration::from_secs(120))),

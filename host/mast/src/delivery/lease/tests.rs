@@ -85,12 +85,20 @@ async fn continuous_takes_only_a_deserted_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_in_use_is_never_taken() {
+async fn zapping_takes_the_devices_own_socket_and_the_old_channel_does_not_take_it_back() {
     let fixture = Fixture::new();
     let old = fixture.grant(wanted(1, 1, Kind::Continuous, 1)).expect("granted");
-    tokio::time::advance(Duration::from_secs(3600)).await;
-    assert!(fixture.grant(wanted(2, 1, Kind::Continuous, 1)).is_none());
-    assert!(!old.ended.is_cancelled());
+    assert!(fixture.grant(wanted(2, 2, Kind::Continuous, 1)).is_none(), "nobody else's socket is taken");
+    assert!(fixture.grant(wanted(1, 1, Kind::Continuous, 1)).is_none(), "the same channel is no zapping");
+    assert!(fixture.grant(wanted(2, 1, Kind::Hls, 1)).is_none(), "a recorder's socket is not for a browser");
+    let new = fixture.grant(wanted(2, 1, Kind::Continuous, 1)).expect("zapped");
+    assert!(old.ended.is_cancelled());
+    assert!(fixture.grant(wanted(1, 1, Kind::Continuous, 1)).is_none(), "the old player opens its channel again");
+    assert!(!new.ended.is_cancelled());
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert!(fixture.grant(wanted(1, 1, Kind::Continuous, 1)).is_some(), "a viewer who returns later");
+    assert!(new.ended.is_cancelled());
+    assert_eq!(fixture.leases.in_use(LINE), 1);
 }
 
 #[tokio::test(start_paused = true)]
