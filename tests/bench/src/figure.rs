@@ -9,6 +9,8 @@ use serde_json::json;
 pub(crate) enum Goal {
     /// The ratio to the peer is at least this.
     RatioAtLeast(f64),
+    /// The figure itself is at least this.
+    AtLeast(f64),
     /// The figure itself is at most this.
     AtMost(f64),
 }
@@ -19,8 +21,8 @@ pub(crate) struct Figure {
     pub(crate) figure: &'static str,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-    pub(crate) peer: &'static str,
-    pub(crate) peer_value: f64,
+    /// What it stands beside, where there is something to compare.
+    pub(crate) peer: Option<(&'static str, f64)>,
     pub(crate) goal: Option<Goal>,
 }
 
@@ -36,9 +38,12 @@ impl Report {
 
     /// Prints a figure.
     pub(crate) fn add(&mut self, figure: &Figure) -> anyhow::Result<()> {
-        let ratio = figure.value / figure.peer_value;
+        let ratio = figure.peer.map(|(_, peer)| figure.value / peer).filter(|ratio| ratio.is_finite());
         let (goal, met) = match figure.goal {
-            Some(Goal::RatioAtLeast(goal)) => (Some(format!("ratio >= {goal}")), Some(ratio >= goal)),
+            Some(Goal::RatioAtLeast(goal)) => {
+                (Some(format!("ratio >= {goal}")), Some(ratio.is_some_and(|ratio| ratio >= goal)))
+            }
+            Some(Goal::AtLeast(goal)) => (Some(format!(">= {goal} {}", figure.unit)), Some(figure.value >= goal)),
             Some(Goal::AtMost(goal)) => (Some(format!("<= {goal} {}", figure.unit)), Some(figure.value <= goal)),
             None => (None, None),
         };
@@ -46,7 +51,8 @@ impl Report {
         if self.json {
             let line = json!({
                 "bench": figure.bench, "figure": figure.figure, "value": figure.value, "unit": figure.unit,
-                "peer": figure.peer, "peer_value": figure.peer_value, "ratio": ratio, "goal": goal, "met": met,
+                "peer": figure.peer.map(|(name, _)| name), "peer_value": figure.peer.map(|(_, value)| value),
+                "ratio": ratio, "goal": goal, "met": met,
             });
             writeln!(out, "{line}")?;
         } else {
@@ -55,10 +61,12 @@ impl Report {
                 (Some(goal), _) => format!("   goal {goal}: MISSED"),
                 _ => String::new(),
             };
+            let peer = figure.peer.map(|(name, value)| format!(" against {name} {value:.2}")).unwrap_or_default();
+            let ratio = ratio.map(|ratio| format!(": ratio {ratio:.2}")).unwrap_or_default();
             writeln!(
                 out,
-                "{} / {}: {:.2} {} against {} {:.2}: ratio {ratio:.2}{verdict}",
-                figure.bench, figure.figure, figure.value, figure.unit, figure.peer, figure.peer_value
+                "{} / {}: {:.2} {}{peer}{ratio}{verdict}",
+                figure.bench, figure.figure, figure.value, figure.unit
             )?;
         }
         Ok(())

@@ -2,11 +2,12 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use tokio::process::{Child, Command};
+
+use crate::process::{MEASURED, pinned};
 
 /// The longest wait for anything in a benchmark.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,18 +25,20 @@ pub(crate) fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// A command that runs on one core only.
-pub(crate) fn pinned(core: u32, program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.arg("-c").arg(core.to_string()).arg(program);
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
 impl Host {
-    /// Starts a host on core 0 whose channels come from the playlist at `playlist` (on loopback), with `[hls]` and `[tuner]`
+    /// Starts a host whose channels come from the playlist at `playlist` (on loopback), with `[hls]` and `[tuner]`
     /// settings added as given.
     pub(crate) async fn start(mast: &Path, playlist: &str, settings: &str) -> anyhow::Result<Self> {
+        Self::start_with(mast, playlist, &[origin(playlist)?], settings).await
+    }
+
+    /// Starts a host whose channels come from these origins.
+    pub(crate) async fn start_with(
+        mast: &Path,
+        playlist: &str,
+        origins: &[String],
+        settings: &str,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
         let config = folder.path().join("mast.toml");
@@ -46,9 +49,9 @@ impl Host {
             instances.join("bench.toml"),
             format!(
                 "kind = \"source\"\nplugin = \"source-m3u\"\n[config]\nurl = \"{playlist}\"\n[grant]\n\
-                 http = [\"http://127.0.0.1:*\"]\nupstream = [\"http://127.0.0.1:*\"]\nnet_allow_private = [\"127.0.0.0/8\"]\n"
-            )
-            .replace(":*", &format!(":{}", port_of(playlist)?)),
+                 http = [\"{}\"]\nupstream = {origins:?}\nnet_allow_private = [\"127.0.0.0/8\"]\n",
+                origin(playlist)?
+            ),
         )?;
         std::fs::write(instances.join("m3u.toml"), "kind = \"output\"\nplugin = \"output-m3u\"\n")?;
         let added = Command::new(mast)
@@ -60,7 +63,7 @@ impl Host {
                 "--password",
                 "bench-pass",
                 "--max-connections",
-                "1000",
+                "10000",
                 "--config",
             ])
             .arg(&config)
@@ -68,7 +71,7 @@ impl Host {
             .await?;
         ensure!(added.status.success(), "mast line add: {}", String::from_utf8_lossy(&added.stderr));
         let log = std::fs::File::create(folder.path().join("log"))?;
-        let child = pinned(0, mast)
+        let child = pinned(MEASURED, mast)
             .args(["serve", "--config"])
             .arg(&config)
             .stdout(log.try_clone()?)
@@ -156,9 +159,9 @@ fn join(base: &str, uri: &str) -> String {
     format!("{folder}/{uri}")
 }
 
-fn port_of(url: &str) -> anyhow::Result<u16> {
-    let url = reqwest::Url::parse(url)?;
-    url.port().context("the playlist's URL has no port")
+/// Scheme, host and port of a URL.
+pub(crate) fn origin(url: &str) -> anyhow::Result<String> {
+    Ok(reqwest::Url::parse(url)?.origin().ascii_serialization())
 }
 
 /// Where a scratch file for `name` goes.

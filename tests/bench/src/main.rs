@@ -2,9 +2,14 @@
 //!
 //! Loopback only, bounded in count and time. Numbers of two machines do not compare; ratios mostly do.
 
+mod channels;
 mod figure;
+mod fleet;
 mod host;
 mod load;
+mod nginx;
+mod process;
+mod recipe;
 mod serve;
 mod tune;
 
@@ -24,21 +29,23 @@ struct Arguments {
     /// One JSON line per figure instead of text.
     #[arg(long)]
     json: bool,
-    /// Which: serve, tune. All where none is named.
+    /// Which: channels, serve, tune. All where none is named.
     names: Vec<String>,
 }
 
-const ALL: [&str; 2] = ["serve", "tune"];
+const ALL: [&str; 3] = ["serve", "tune", "channels"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let names = if arguments.names.is_empty() { ALL.map(str::to_owned).to_vec() } else { arguments.names };
+    process::settle()?;
     let mut report = Report::new(arguments.json);
     for name in &names {
         match name.as_str() {
             "serve" => serve::run(&arguments.mast, &mut report).await.context("bench serve")?,
             "tune" => tune::run(&arguments.mast, &mut report).await.context("bench tune")?,
+            "channels" => channels::run(&arguments.mast, &mut report).await.context("bench channels")?,
             other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),
         }
     }

@@ -13,6 +13,7 @@ use mast_upstream::{ChannelSpec, Clip, Upstream};
 
 use crate::figure::{Figure, Goal, Report, median};
 use crate::host::{Host, PATIENCE};
+use crate::process::{MEASURED, pinned};
 
 const RUNS: usize = 5;
 
@@ -45,8 +46,7 @@ pub(crate) async fn run(mast: &Path, report: &mut Report) -> anyhow::Result<()> 
             figure,
             value,
             unit: "ms",
-            peer: "ffmpeg -c copy -f hls",
-            peer_value,
+            peer: Some(("ffmpeg -c copy -f hls", peer_value)),
             goal,
         })?;
         upstream.shutdown().await;
@@ -67,12 +67,10 @@ async fn ffmpeg(url: &str) -> anyhow::Result<f64> {
     let folder = tempfile::tempdir()?;
     let playlist = folder.path().join("index.m3u8");
     let start = Instant::now();
-    let mut child = tokio::process::Command::new("ffmpeg")
+    let mut child = pinned(MEASURED, Path::new("ffmpeg"))
         .args(["-nostdin", "-v", "error", "-i", url, "-c", "copy", "-f", "hls", "-hls_time", "2"])
         .arg(&playlist)
-        .stdin(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
         .spawn()?;
     // The muxer renames the playlist into place after its first segment is whole.
     while !playlist.exists() {
