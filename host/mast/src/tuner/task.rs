@@ -9,13 +9,14 @@
 
 mod switch;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
@@ -101,17 +102,20 @@ impl ChannelTask {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         // A viewer may have come before the task did.
         self.order_changed();
+        let stopped = stop.cancelled();
+        let mut alarm = Alarm::default();
+        tokio::pin!(stopped);
         loop {
-            let timer = self.next_timer();
+            alarm.set(self.next_timer());
             let yields = !self.watched();
             let live = self.live.as_mut().map(|live| &mut live.intake);
             let trial = self.trial.as_mut().map(|trial| &mut trial.intake);
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
+                () = stopped.as_mut() => break,
                 // The channel holds the sender: it cannot be gone.
                 _ = self.order.changed() => self.order_changed(),
-                () = sleep_until(timer) => self.timers_elapsed(),
+                () = alarm.rings() => self.timers_elapsed(),
                 event = next(live, yields) => self.live_event(event),
                 event = next(trial, yields) => self.trial_event(event),
                 () = self.origin.pressure() => self.origin.shrink(),
@@ -257,7 +261,7 @@ impl ChannelTask {
         self.unannounced += bytes;
         if fed.cut || self.unannounced >= WAKE_BYTES {
             self.wake();
-        } else {
+        } else if self.channel.trail.is_followed() {
             self.timers.wake.get_or_insert(now + WAKE_AFTER);
         }
         if fed.cut {
@@ -383,9 +387,29 @@ async fn next(intake: Option<&mut Intake>, yields: bool) -> IntakeEvent {
     }
 }
 
-async fn sleep_until(timer: Option<Instant>) {
-    match timer {
-        Some(at) => tokio::time::sleep_until(at).await,
-        None => std::future::pending().await,
+/// Rings at the time it was set to, or before. Timers mostly move on with every piece; an alarm that is left where it was and
+/// rings once too early costs less than one that is moved each time.
+#[derive(Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    fn set(&mut self, at: Option<Instant>) {
+        match (at, &mut self.0) {
+            (None, sleep) => *sleep = None,
+            (Some(at), None) => self.0 = Some(Box::pin(tokio::time::sleep_until(at))),
+            (Some(at), Some(sleep)) => {
+                if at < sleep.deadline() || sleep.is_elapsed() {
+                    sleep.as_mut().reset(at);
+                }
+            }
+        }
+    }
+
+    /// Safe to cancel.
+    async fn rings(&mut self) {
+        match &mut self.0 {
+            Some(sleep) => sleep.as_mut().await,
+            None => std::future::pending().await,
+        }
     }
 }

@@ -119,6 +119,11 @@ impl Trail {
         self.moved.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Whether anybody would be woken.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.moved.receiver_count() > 0
+    }
+
     /// Moves when there may be more to read.
     pub(crate) fn moves(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()

@@ -345,7 +345,7 @@ impl Cutter {
     fn begin(&mut self, unit: Unit, (started, raw): (i64, u64), independent: bool, events: &mut Vec<Event>) {
         let Some(program) = self.tables.program() else { return };
         self.codecs.announce(events);
-        self.output.start(program, unit.tables, self.max_bytes);
+        self.output.start(program, unit.tables);
         let discontinuity = std::mem::take(&mut self.discontinuity);
         self.open = Some(Open { started, raw, started_at: unit.arrived, independent, discontinuity });
         self.suspect = None;
@@ -359,7 +359,7 @@ impl Cutter {
         self.output.chunk(at, events);
         self.any_segment = true;
         events.push(Event::Cut(Cut {
-            payload: self.output.take(at),
+            payload: self.output.take(),
             duration: clock::duration(end - open.started),
             start: open.raw,
             next,

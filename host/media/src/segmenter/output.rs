@@ -1,10 +1,17 @@
 //! The open segment's bytes, and those held back until it is known which segment they belong to.
+//!
+//! Bytes are collected in blocks and handed out as slices of them; a finished segment is put together from its slices, in
+//! memory of its own. Blocks and segments come in multiples of one size: they are what a host mostly allocates, all of them live
+//! for seconds to minutes, and with sizes of any kind the holes they leave would fit nothing.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::segmenter::Event;
 use crate::ts::packet::{PACKET, PAT_PID, Packet};
 use crate::ts::tables::Chosen;
+
+/// What memory is taken in.
+const BLOCK: usize = 32 * 1024;
 
 /// The continuity counters of the tables that are laid out here; they go on across segments.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,87 +20,102 @@ pub(super) struct TableCounters {
     map: u8,
 }
 
-/// Collects packets. `bytes[..handed_out]` went out as chunks already.
+/// Collects packets.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    bytes: Vec<u8>,
+    /// Went out as chunks.
+    parts: Vec<Bytes>,
+    /// Bytes of `parts`.
     handed_out: usize,
-    last_segment: usize,
+    /// What follows them.
+    held: BytesMut,
     pub(super) counters: TableCounters,
 }
 
 impl Output {
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.handed_out + self.held.len()
     }
 
     #[inline]
     pub(super) fn packet(&mut self, packet: &[u8; PACKET]) {
-        self.bytes.extend_from_slice(packet);
+        if self.held.capacity() - self.held.len() < PACKET {
+            self.grow();
+        }
+        self.held.extend_from_slice(packet);
+    }
+
+    /// Goes on in another block. Only what is held back moves there.
+    fn grow(&mut self) {
+        let room = (2 * self.held.len() + PACKET).next_multiple_of(BLOCK);
+        let full = std::mem::replace(&mut self.held, BytesMut::with_capacity(room));
+        self.held.extend_from_slice(&full);
     }
 
     pub(super) fn pat(&mut self, program: &Chosen) {
-        append(&mut self.bytes, &program.pat_packets, &mut self.counters.pat);
+        for packet in program.pat_packets.as_chunks().0 {
+            let packet = numbered(packet, &mut self.counters.pat);
+            self.packet(&packet);
+        }
     }
 
     pub(super) fn map(&mut self, program: &Chosen) {
-        append(&mut self.bytes, &program.map_packets, &mut self.counters.map);
+        for packet in program.map_packets.as_chunks().0 {
+            let packet = numbered(packet, &mut self.counters.map);
+            self.packet(&packet);
+        }
     }
 
     /// Hands out what came in before `until` and was not handed out yet.
     pub(super) fn chunk(&mut self, until: usize, events: &mut Vec<Event>) {
         if until > self.handed_out {
-            events.push(Event::Chunk(Bytes::copy_from_slice(&self.bytes[self.handed_out..until])));
+            let part = self.held.split_to(until - self.handed_out).freeze();
             self.handed_out = until;
+            self.parts.push(part.clone());
+            events.push(Event::Chunk(part));
         }
     }
 
-    /// Takes the bytes before `at`, all of them handed out, as a segment. The rest stays, held back.
-    pub(super) fn take(&mut self, at: usize) -> Bytes {
-        let held = self.bytes.split_off(at);
-        let mut bytes = std::mem::replace(&mut self.bytes, held);
+    /// Takes what was handed out as a segment. The rest stays, held back.
+    pub(super) fn take(&mut self) -> Bytes {
+        let mut bytes = Vec::with_capacity(self.handed_out.next_multiple_of(BLOCK));
+        for part in self.parts.drain(..) {
+            bytes.extend_from_slice(&part);
+        }
         self.handed_out = 0;
-        self.last_segment = bytes.len();
-        bytes.shrink_to_fit();
         Bytes::from(bytes)
     }
 
     /// Starts a segment with the tables and what was held back. The tables' counters go on from `counters`: what they
     /// were when holding back began.
-    pub(super) fn start(&mut self, program: &Chosen, counters: TableCounters, max_bytes: usize) {
-        // Segments of a channel are alike; room for a little more than the last one saves growing in steps.
-        let room = (self.last_segment + self.last_segment / 8).clamp(64 * 1024, max_bytes.max(64 * 1024));
-        let held = std::mem::replace(&mut self.bytes, Vec::with_capacity(room));
+    pub(super) fn start(&mut self, program: &Chosen, counters: TableCounters) {
+        let held = self.held.split();
         self.counters = counters;
         self.pat(program);
         self.map(program);
         for packet in held.as_chunks().0 {
-            let counter = match Packet(packet).pid() {
-                PAT_PID => &mut self.counters.pat,
-                pid if pid == program.map_pid() => &mut self.counters.map,
-                _ => {
-                    self.packet(packet);
-                    continue;
-                }
+            let packet = match Packet(packet).pid() {
+                PAT_PID => numbered(packet, &mut self.counters.pat),
+                pid if pid == program.map_pid() => numbered(packet, &mut self.counters.map),
+                _ => *packet,
             };
-            append(&mut self.bytes, packet, counter);
+            self.packet(&packet);
         }
     }
 
     /// Drops everything that was not handed out.
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
+        self.held.clear();
+        self.parts.clear();
         self.handed_out = 0;
     }
 }
 
-/// Appends a table's packets with the next counters.
-fn append(bytes: &mut Vec<u8>, packets: &[u8], counter: &mut u8) {
-    for packet in packets.as_chunks::<PACKET>().0 {
-        let at = bytes.len();
-        bytes.extend_from_slice(packet);
-        bytes[at + 3] = bytes[at + 3] & 0xf0 | *counter;
-        *counter = (*counter + 1) & 0x0f;
-    }
+/// The packet with the next counter.
+fn numbered(packet: &[u8; PACKET], counter: &mut u8) -> [u8; PACKET] {
+    let mut packet = *packet;
+    packet[3] = packet[3] & 0xf0 | *counter;
+    *counter = (*counter + 1) & 0x0f;
+    packet
 }
