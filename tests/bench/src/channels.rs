@@ -102,7 +102,7 @@ async fn host(mast: &Path, fleet: &Fleet, report: &Report) -> anyhow::Result<Cos
     let host = Host::start_with(mast, &fleet.playlist(), &fleet.origins()?, &warm(CHANNELS)).await?;
     let pid = host.pid()?;
     all_live(&host, CHANNELS).await?;
-    full_windows(&host).await?;
+    full_windows(&host, GOP).await?;
     let (own, before, start) = (cpu_seconds(std::process::id())?, cpu_seconds(pid)?, Instant::now());
     let restarts = restarts(&host).await?;
     tokio::time::sleep(Duration::from_secs_f64(SECONDS)).await;
@@ -131,7 +131,7 @@ async fn restarts(host: &Host) -> anyhow::Result<u64> {
 }
 
 /// Waits until the windows have stopped growing.
-async fn full_windows(host: &Host) -> anyhow::Result<()> {
+pub(crate) async fn full_windows(host: &Host, gop: Duration) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     let mut before = 0.0;
     loop {
@@ -141,7 +141,7 @@ async fn full_windows(host: &Host) -> anyhow::Result<()> {
         }
         before = now;
         ensure!(Instant::now() < deadline, "windows still grow after {PATIENCE:?}");
-        tokio::time::sleep(2 * GOP).await;
+        tokio::time::sleep(2 * gop).await;
     }
 }
 

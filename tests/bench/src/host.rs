@@ -146,12 +146,12 @@ impl Host {
 }
 
 /// The URIs of a playlist.
-fn uris(playlist: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn uris(playlist: &str) -> impl Iterator<Item = &str> {
     playlist.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// A URI relative to the path it was found at; absolute paths stay.
-fn join(base: &str, uri: &str) -> String {
+pub(crate) fn join(base: &str, uri: &str) -> String {
     if uri.starts_with('/') {
         return uri.to_owned();
     }

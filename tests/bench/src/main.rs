@@ -3,6 +3,7 @@
 //! Loopback only, bounded in count and time. Numbers of two machines do not compare; ratios mostly do.
 
 mod channels;
+mod failover;
 mod figure;
 mod fleet;
 mod host;
@@ -12,6 +13,7 @@ mod process;
 mod recipe;
 mod serve;
 mod tune;
+mod viewers;
 
 use std::path::PathBuf;
 
@@ -29,23 +31,26 @@ struct Arguments {
     /// One JSON line per figure instead of text.
     #[arg(long)]
     json: bool,
-    /// Which: channels, serve, tune. All where none is named.
+    /// Which: serve, tune, channels, viewers, failover. All where none is named.
     names: Vec<String>,
 }
 
-const ALL: [&str; 3] = ["serve", "tune", "channels"];
+const ALL: [&str; 5] = ["serve", "tune", "channels", "viewers", "failover"];
 
-#[tokio::main]
+// One worker: everything here shares a core.
+#[tokio::main(worker_threads = 1)]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let names = if arguments.names.is_empty() { ALL.map(str::to_owned).to_vec() } else { arguments.names };
-    process::settle()?;
+    let open_files = process::settle()?;
     let mut report = Report::new(arguments.json);
     for name in &names {
         match name.as_str() {
             "serve" => serve::run(&arguments.mast, &mut report).await.context("bench serve")?,
             "tune" => tune::run(&arguments.mast, &mut report).await.context("bench tune")?,
             "channels" => channels::run(&arguments.mast, &mut report).await.context("bench channels")?,
+            "viewers" => viewers::run(&arguments.mast, open_files, &mut report).await.context("bench viewers")?,
+            "failover" => failover::run(&arguments.mast, &mut report).await.context("bench failover")?,
             other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),
         }
     }
