@@ -46,7 +46,7 @@ enum Command {
     },
     /// Start the demo: a test upstream with three channels, and a host that serves them.
     Run(run::Options),
-    /// The benchmarks, each against its peer: serve, tune; all where none is named.
+    /// The benchmarks, each against its peer: serve, tune, channels, viewers, failover, idle, m3u; all where none is named.
     Bench {
         /// One JSON line per figure.
         #[arg(long)]

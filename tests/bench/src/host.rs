@@ -17,7 +17,7 @@ pub(crate) struct Host {
     child: Child,
     base: String,
     http: reqwest::Client,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A port that is free now. Another process could take it in between; then the benchmark fails and says so.
@@ -79,9 +79,15 @@ impl Host {
             .spawn()
             .context("starting mast under taskset")?;
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let host = Self { child, base: format!("http://127.0.0.1:{port}"), http, _folder: folder };
+        let host = Self { child, base: format!("http://127.0.0.1:{port}"), http, folder };
         host.wait_for_lineup().await?;
         Ok(host)
+    }
+
+    /// Adds a plugin instance while the host runs.
+    pub(crate) fn add_instance(&self, name: &str, content: &str) -> anyhow::Result<()> {
+        let path = self.folder.path().join("plugins.d").join(name).with_extension("toml");
+        Ok(std::fs::write(path, content)?)
     }
 
     /// The process to measure (taskset replaces itself by the program).
@@ -103,7 +109,7 @@ impl Host {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                let log = std::fs::read_to_string(self._folder.path().join("log")).unwrap_or_default();
+                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 bail!("the host has no lineup after {PATIENCE:?}; its log:\n{log}");
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -7,7 +7,9 @@ mod failover;
 mod figure;
 mod fleet;
 mod host;
+mod idle;
 mod load;
+mod m3u;
 mod nginx;
 mod process;
 mod recipe;
@@ -31,11 +33,11 @@ struct Arguments {
     /// One JSON line per figure instead of text.
     #[arg(long)]
     json: bool,
-    /// Which: serve, tune, channels, viewers, failover. All where none is named.
+    /// Which: serve, tune, channels, viewers, failover, idle, m3u. All where none is named.
     names: Vec<String>,
 }
 
-const ALL: [&str; 5] = ["serve", "tune", "channels", "viewers", "failover"];
+const ALL: [&str; 7] = ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u"];
 
 // One worker: everything here shares a core.
 #[tokio::main(worker_threads = 1)]
@@ -51,6 +53,8 @@ async fn main() -> anyhow::Result<()> {
             "channels" => channels::run(&arguments.mast, &mut report).await.context("bench channels")?,
             "viewers" => viewers::run(&arguments.mast, open_files, &mut report).await.context("bench viewers")?,
             "failover" => failover::run(&arguments.mast, &mut report).await.context("bench failover")?,
+            "idle" => idle::run(&arguments.mast, &mut report).await.context("bench idle")?,
+            "m3u" => m3u::run(&arguments.mast, &mut report).await.context("bench m3u")?,
             other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),
         }
     }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::channels::{all_live, full_windows, metric, warm};
 use crate::figure::{Figure, Goal, Report};
 use crate::fleet::Fleet;
-use crate::host::Host;
+use crate::host::{Host, join, uris};
 use crate::nginx::Nginx;
 use crate::process::{cpu_seconds, memory};
 use crate::recipe::Recipe;
@@ -57,12 +57,9 @@ pub(crate) async fn run(mast: &Path, open_files: usize, report: &mut Report) -> 
     let fleet = Fleet::start(CHANNELS, &clip, PERIOD, 4 * PERIOD).await?;
     let settings = format!("[hls]\nsegment_duration = \"4s\"\nplaylist_segments = 3\n{}", warm(CHANNELS));
     let host = Host::start_with(mast, &fleet.playlist(), &fleet.origins()?, &settings).await?;
-    let ours = ours(&host, viewers, report).await?;
-    let folder = match tempfile::tempdir_in("/dev/shm") {
-        Ok(folder) => folder,
-        Err(_) => tempfile::tempdir()?,
-    };
-    copy_segments(&host, folder.path()).await?;
+    // In memory where that is to be had, so that no disk has a say.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
+    let ours = ours(&host, viewers, folder.path(), report).await?;
     drop(host);
     fleet.shutdown().await;
     let theirs = theirs(&folder, viewers, report).await?;
@@ -85,17 +82,18 @@ fn publish(viewers: usize, ours: &Served, theirs: &Served, report: &mut Report) 
     add("memory of all viewers", "MB", |served| served.memory / MB, Some(120.0))
 }
 
-async fn ours(host: &Host, viewers: usize, report: &Report) -> anyhow::Result<Served> {
-    let pid = host.pid()?;
+async fn ours(host: &Host, viewers: usize, folder: &Path, report: &Report) -> anyhow::Result<Served> {
+    let (pid, address) = (host.pid()?, host_address(host)?);
     all_live(host, CHANNELS).await?;
     full_windows(host, PERIOD).await?;
+    let channels = host.channels().await?;
+    // The first viewer's device and channel, so that it shares its session.
+    copy_segments(Viewer::tuned(address, 0, &channels[0]).await?, folder).await?;
     let beyond = async || anyhow::Ok(memory(pid)?.rss - metric(host, "mast_window_bytes").await?);
     let (before, start) = (cpu_seconds(pid)?, Instant::now());
     tokio::time::sleep(Duration::from_secs(5)).await;
     let intake = (cpu_seconds(pid)? - before) / start.elapsed().as_secs_f64();
     let memory_before = beyond().await?;
-    let channels = host.channels().await?;
-    let address = host_address(host)?;
     let crowd = Crowd::gather(viewers, |number| {
         let channel = channels[channel_of(number, viewers)].clone();
         async move { Viewer::tuned(address, number, &channel).await }
@@ -156,15 +154,14 @@ fn channel_of(number: usize, viewers: usize) -> usize {
 }
 
 /// Gives nginx the host's last segments and playlist, for each channel in files of its own.
-async fn copy_segments(host: &Host, folder: &Path) -> anyhow::Result<()> {
-    let channel = host.channels().await?.into_iter().next().context("no channel")?;
-    let (playlist, segments) = host.tune(&channel).await?;
-    let playlist = host.text(&playlist).await?;
+async fn copy_segments(mut viewer: Viewer, folder: &Path) -> anyhow::Result<()> {
+    let playlist = viewer.playlist().to_owned();
+    let text = String::from_utf8(viewer.fetch(&playlist).await?)?;
+    let segments: Vec<&str> = uris(&text).collect();
     ensure!(segments.len() >= FILES, "the playlist lists only {} segments", segments.len());
-    let mut files = vec![("index.m3u8".to_owned(), playlist.into_bytes())];
-    for path in &segments[segments.len() - FILES..] {
-        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-        files.push((name, host.bytes(path).await?));
+    let mut files = vec![("index.m3u8", text.clone().into_bytes())];
+    for name in &segments[segments.len() - FILES..] {
+        files.push((name, viewer.fetch(&join(&playlist, name)).await?));
     }
     for channel in 0..CHANNELS {
         let folder = folder.join(channel.to_string());

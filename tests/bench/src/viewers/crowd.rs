@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -31,9 +31,7 @@ impl Viewer {
     /// A viewer who opened a channel and has a session.
     pub(super) async fn tuned(address: SocketAddr, number: usize, channel: &str) -> anyhow::Result<Self> {
         let mut viewer = Self::of_files(address, number, channel).await?;
-        let mut body = Vec::new();
-        viewer.get(channel, Body::Keep(&mut body)).await?;
-        let multivariant = String::from_utf8(body)?;
+        let multivariant = String::from_utf8(viewer.fetch(channel).await?)?;
         let variant = uris(&multivariant).next().context("the multivariant playlist has no variant")?;
         viewer.playlist = join(channel, variant);
         viewer.files = false;
@@ -45,6 +43,18 @@ impl Viewer {
         let connection = Some(Connection::open(address).await?);
         let agent = format!("bench/{number}");
         Ok(Self { address, agent, connection, playlist: playlist.to_owned(), files: true, last: None })
+    }
+
+    /// The media playlist's path.
+    pub(super) fn playlist(&self) -> &str {
+        &self.playlist
+    }
+
+    /// A body.
+    pub(super) async fn fetch(&mut self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        self.get(path, Body::Keep(&mut body)).await?;
+        Ok(body)
     }
 
     async fn get(&mut self, path: &str, body: Body<'_>) -> anyhow::Result<u64> {
@@ -124,7 +134,11 @@ impl Crowd {
             }
             anyhow::Ok(())
         };
-        tokio::time::timeout(period * steps + PATIENCE, all).await.context("viewers hang")??;
+        let ended = tokio::time::timeout(period * (steps + 1) + PATIENCE, all).await;
+        match ended {
+            Ok(ended) => ended?,
+            Err(_) => bail!("{} viewers hang", watching.len()),
+        }
         outcome.latencies.sort_unstable();
         outcome.lateness.sort_unstable();
         Ok(outcome)
