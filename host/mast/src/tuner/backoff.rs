@@ -1,6 +1,7 @@
 //! When a failed channel is tried again, and with which of its upstreams.
 //!
-//! An upstream that played and broke off is tried again; one that did not play makes way for the next at once, until every
+//! An upstream that played and broke off is tried again; one that played and fell silent (it has cost its viewers a whole stall
+//! timeout, and asking it again may cost another) or did not play makes way for the next at once, until every
 //! one was tried. From then on each attempt waits, twice as long each time, jittered so that channels of one provider do not
 //! come back in step. A healthy minute forgets it all.
 
@@ -68,10 +69,15 @@ impl Backoff {
         (self.failures, self.fruitless, self.failing_since) = (0, 0, None);
     }
 
-    /// The upstream failed; when to try again.
-    pub(crate) fn failed(&mut self, now: Instant, upstreams: usize) -> Instant {
+    /// The upstream failed, by falling silent or otherwise; when to try again.
+    pub(crate) fn failed(&mut self, now: Instant, upstreams: usize, silent: bool) -> Instant {
         self.failing_since.get_or_insert(now);
         match self.playing_since.take() {
+            Some(_) if silent && upstreams > 1 => {
+                self.turn = self.turn.wrapping_add(1);
+                self.retry_at = now;
+                return now;
+            }
             Some(since) if now.saturating_duration_since(since) >= HEALTHY => self.failures = 0,
             Some(_) => {}
             None => {
@@ -114,7 +120,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn delays(backoff: &mut Backoff, now: Instant, upstreams: usize, count: usize) -> Vec<Duration> {
-        (0..count).map(|_| backoff.failed(now, upstreams) - now).collect()
+        (0..count).map(|_| backoff.failed(now, upstreams, false) - now).collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -133,7 +139,7 @@ mod tests {
         let mut backoff = Backoff::new(SECOND, 6 * SECOND);
         assert_eq!(delays(&mut backoff, now, 3, 2), [Duration::ZERO; 2]);
         assert!(!backoff.tried_all(3));
-        assert!(backoff.failed(now, 3) > now);
+        assert!(backoff.failed(now, 3, false) > now);
         assert!(backoff.tried_all(3));
         assert_eq!(backoff.turn(now), 3);
     }
@@ -145,9 +151,20 @@ mod tests {
         delays(&mut backoff, now, 1, 4);
         let turn = backoff.turn(now);
         backoff.playing(now, turn);
-        assert!(backoff.failed(now + SECOND, 1) - now > 4 * SECOND, "a second is not healthy");
+        assert!(backoff.failed(now + SECOND, 1, false) - now > 4 * SECOND, "a second is not healthy");
         backoff.playing(now, turn);
-        assert!(backoff.failed(now + HEALTHY, 1) - (now + HEALTHY) <= SECOND, "a minute is");
+        assert!(backoff.failed(now + HEALTHY, 1, false) - (now + HEALTHY) <= SECOND, "a minute is");
         assert_eq!(backoff.turn(now), turn);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_fell_silent_makes_way_where_there_is_another() {
+        let now = Instant::now();
+        for (upstreams, turn, waits) in [(2, 1, false), (1, 0, true)] {
+            let mut backoff = Backoff::new(SECOND, 60 * SECOND);
+            backoff.playing(now, 0);
+            assert_eq!(backoff.failed(now, upstreams, true) > now, waits, "{upstreams}");
+            assert_eq!(backoff.turn(now), turn, "{upstreams}");
+        }
     }
 }

@@ -111,6 +111,11 @@ pub enum UpstreamFault {
 }
 
 impl UpstreamFault {
+    /// A watchdog bit: the connection stands, and nothing to play comes.
+    pub(crate) fn is_silence(self) -> bool {
+        matches!(self, Self::NoBytes | Self::NoAccessUnits | Self::NoSegments)
+    }
+
     /// A short name for metrics and machine readers.
     pub fn code(self) -> &'static str {
         match self {

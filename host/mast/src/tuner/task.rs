@@ -316,7 +316,7 @@ impl ChannelTask {
         let now = Instant::now();
         self.channel.counts.restarts.fetch_add(1, Ordering::Relaxed);
         let upstreams = self.parts.upstreams.count(self.channel.id);
-        let retry_at = self.backoff.failed(now, upstreams);
+        let retry_at = self.backoff.failed(now, upstreams, failure.fault.is_silence());
         tracing::warn!(
             channel = %self.channel.id,
             reason = failure.fault.code(),

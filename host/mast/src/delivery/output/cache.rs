@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::StreamBody;
 use mast_model::Line;
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::Shared;
@@ -153,7 +153,15 @@ impl OutputCache {
         let mut run = [0; 16];
         // Without randomness a viewer may be told "not modified" once too often after a restart.
         let _ = getrandom::fill(&mut run);
-        Self { answers: Cache::with_weighter(ENTRIES, BUDGET, Size), calls: Arc::new(Semaphore::new(CALLS)), run }
+        // Each shard has its part of the budget, and one answer may be a third of it.
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(ENTRIES)
+            .weight_capacity(BUDGET)
+            .shards(1)
+            .build()
+            .expect("both capacities are set");
+        let answers = Cache::with_options(options, Size, DefaultHashBuilder::default(), DefaultLifecycle::default());
+        Self { answers, calls: Arc::new(Semaphore::new(CALLS)), run }
     }
 
     pub(super) fn find(&self, key: &Key) -> Option<Arc<Answer>> {
@@ -167,5 +175,19 @@ impl OutputCache {
     /// A turn to call an output; none when it takes too long.
     pub(super) async fn slot(&self) -> Option<OwnedSemaphorePermit> {
         tokio::time::timeout(TURN, Arc::clone(&self.calls).acquire_owned()).await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_third_of_the_budget_is_kept() {
+        let cache = OutputCache::new();
+        let piece = Bytes::from(vec![0; (BUDGET / 3) as usize - 1024]);
+        let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), pieces: vec![piece] };
+        cache.keep(Key([1; 32]), &Arc::new(answer));
+        assert!(cache.find(&Key([1; 32])).is_some());
     }
 }
