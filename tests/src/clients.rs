@@ -18,11 +18,11 @@ pub fn npm_playlist_parser(playlist: &str) -> Value {
     read(node.arg(scripts().join("read_m3u.js")).arg(installed()), playlist)
 }
 
-fn scripts() -> PathBuf {
+pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/clients");
     assert!(folder.exists(), "run `cargo xtask setup --tests` first");
     folder

@@ -176,6 +176,13 @@ impl TestHost {
         std::fs::rename(draft, folder.join(format!("{}.toml", instance.name))).unwrap();
     }
 
+    /// Adds to `mast.toml`, which the next start reads.
+    pub fn append_settings(&self, settings: &str) {
+        let path = self.folder.path().join("mast.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{text}\n{settings}")).unwrap();
+    }
+
     /// Removes an instance file.
     pub fn remove_instance(&self, name: &str) {
         std::fs::remove_file(self.folder.path().join(format!("plugins.d/{name}.toml"))).unwrap();

@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod host;
 pub mod player;
+pub mod players;
 pub mod probe;
 
 use std::time::Duration;

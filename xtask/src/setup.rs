@@ -55,10 +55,24 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "node and npm",
-        why: "the iptv-playlist-parser package reads our M3U playlists in the tests",
+        why: "the iptv-playlist-parser package reads our M3U playlists in the tests, and hls.js plays our HLS",
         since: For::Tests,
         packages: &["nodejs", "npm"],
         is_there: || runs("node", "--version") && runs("npm", "--version"),
+    },
+    Need {
+        what: "Chromium",
+        why: "hls.js plays our HLS in it, in the tests; 80 MB to fetch, with the codecs that Debian builds in",
+        since: For::Tests,
+        packages: &["chromium"],
+        is_there: || runs("chromium", "--version"),
+    },
+    Need {
+        what: "mpv",
+        why: "plays our MPEG-TS in the tests; beside ffmpeg it needs little more than itself",
+        since: For::Tests,
+        packages: &["mpv"],
+        is_there: || runs("mpv", "--version"),
     },
     Need {
         what: "nginx",
@@ -153,7 +167,7 @@ fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
         run(pip.arg(pins.join("requirements.txt")))
     })?;
-    once(&clients, &pins.join("package-lock.json"), "iptv-playlist-parser from npm", || {
+    once(&clients, &pins.join("package-lock.json"), "hls.js and iptv-playlist-parser from npm", || {
         for file in ["package.json", "package-lock.json"] {
             std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;
         }

@@ -9,6 +9,7 @@ mod hls_upstreams;
 mod hostile;
 mod limits;
 mod media_faults;
+mod players;
 mod playing;
 mod protocol;
 mod reload;

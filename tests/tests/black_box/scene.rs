@@ -30,6 +30,15 @@ impl Scene {
         Self { host, upstream, line }
     }
 
+    /// The same with these `[tuner]` and `[hls]` settings.
+    pub(crate) async fn start_with(settings: &str, channels: impl IntoIterator<Item = ChannelSpec>) -> Self {
+        let upstream = Upstream::start(channels).await.unwrap();
+        let instances = [Instance::m3u_source("provider", &upstream, "/playlist.m3u"), Instance::m3u_output("m3u")];
+        let host = TestHost::start_with(settings, &instances);
+        let line = host.add_line("anna", &["--max-connections", "20"]);
+        Self { host, upstream, line }
+    }
+
     /// The same with channels from the standard clip.
     pub(crate) async fn of_clips<const N: usize>(names: [&str; N]) -> Self {
         let clip = Clip::standard().unwrap();
