@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used, reason = "test support: a failure is a failed test")]
 
 pub mod clients;
+pub mod connection;
 pub mod host;
 pub mod player;
 pub mod players;
 pub mod probe;
+pub mod readings;
 
 use std::time::Duration;
 

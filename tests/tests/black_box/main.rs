@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod client_libraries;
+mod crowd;
 mod faults;
 mod hls_upstreams;
 mod hostile;
