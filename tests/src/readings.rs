@@ -26,12 +26,11 @@ impl Readings {
         Self { values: values.collect() }
     }
 
-    /// The sum over all labels that contain `label`, which may be empty.
+    /// The sum over all labels that contain `label`, which may be empty. There must be such a metric, if not with that label.
     pub fn sum(&self, name: &str, label: &str) -> u64 {
-        let of_name = |key: &&String| key.split('{').next() == Some(name) && key.contains(label);
-        let found: Vec<u64> = self.values.keys().filter(of_name).map(|key| self.values[key]).collect();
-        assert!(!found.is_empty(), "no metric {name} with {label:?}");
-        found.into_iter().sum()
+        let of_name = self.values.iter().filter(|(key, _)| key.split('{').next() == Some(name));
+        assert!(of_name.clone().count() > 0, "no metric {name}");
+        of_name.filter(|(key, _)| key.contains(label)).map(|(_, value)| value).sum()
     }
 
     /// Open file descriptors.
@@ -59,6 +58,7 @@ mod tests {
         let readings =
             Readings::parse("# HELP a A.\na{s=\"4xx\",c=\"x\"} 2\na{s=\"4xx\",c=\"y\"} 3\na{s=\"2xx\"} 7\nab 9\n");
         assert_eq!((readings.sum("a", "4xx"), readings.sum("a", ""), readings.sum("ab", "")), (5, 12, 9));
+        assert_eq!(readings.sum("a", "5xx"), 0);
         assert!(std::panic::catch_unwind(|| readings.sum("b", "")).is_err());
     }
 }

@@ -7,6 +7,7 @@ mod process;
 mod run;
 mod say;
 mod setup;
+mod soak;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -54,6 +55,8 @@ enum Command {
         /// Which.
         names: Vec<String>,
     },
+    /// A host with upstreams that fail at random and viewers that come and go: nothing may pile up. CI runs a minute of it.
+    Soak(soak::Options),
     /// Everything CI runs.
     Test {
         /// Passed on to the test runner, for example a part of a test's name.
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Plugin { dir, out } => build::plugin(&dir, &out),
         Command::Run(options) => run::run(&workspace, &options),
         Command::Bench { json, names } => bench::bench(&workspace, &names, json),
+        Command::Soak(options) => soak::soak(&workspace, &options),
         Command::Test { filter } => test::test(&workspace, &filter),
     };
     match done {
