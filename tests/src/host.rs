@@ -232,12 +232,6 @@ impl TestHost {
         status
     }
 
-    /// The processes below it that live.
-    pub fn processes(&self) -> Vec<u32> {
-        let below = self.child.as_ref().map(|child| descendants(child.id())).unwrap_or_default();
-        below.into_iter().filter(|pid| is_alive(*pid)).collect()
-    }
-
     /// What it wrote so far.
     pub fn log(&self) -> String {
         self.log.lines.lock().unwrap().join("\n")

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 pub use browser::hls_js;
 pub use ffmpeg::ffmpeg;
@@ -41,8 +41,9 @@ pub struct Player {
     name: &'static str,
     child: Child,
     shown: watch::Receiver<Shown>,
-    reading: JoinHandle<()>,
-    complaints: JoinHandle<String>,
+    // A set of one each: what is in a set ends with it.
+    reading: JoinSet<()>,
+    complaints: JoinSet<String>,
     controls: Box<dyn AsyncWrite + Send + Unpin>,
     /// What makes it stop when written to `controls`, which are closed behind it.
     quit: &'static [u8],
@@ -67,9 +68,10 @@ impl Player {
         ),
         mut take: impl FnMut(&str, &mut Shown) + Send + 'static,
     ) -> Self {
-        let complaints = tokio::spawn(read_complaints(child.stderr.take().unwrap()));
+        let (mut reading, mut complaints) = (JoinSet::new(), JoinSet::new());
+        complaints.spawn(read_complaints(child.stderr.take().unwrap()));
         let (sender, shown) = watch::channel(Shown::default());
-        let reading = tokio::spawn(async move {
+        reading.spawn(async move {
             let mut lines = lines.lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 sender.send_modify(|shown| take(&line, shown));
@@ -126,8 +128,11 @@ impl Player {
     async fn ended(&mut self) -> (String, String) {
         let ended = async {
             let status = self.child.wait().await.unwrap();
-            (&mut self.reading).await.unwrap();
-            (status.to_string(), (&mut self.complaints).await.unwrap())
+            while let Some(read) = self.reading.join_next().await {
+                read.unwrap();
+            }
+            let complaints = self.complaints.join_next().await.transpose().unwrap().unwrap_or_default();
+            (status.to_string(), complaints)
         };
         tokio::time::timeout(SOON, ended).await.unwrap_or_else(|_| panic!("{} does not end", self.name))
     }

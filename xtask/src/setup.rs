@@ -18,8 +18,14 @@ pub(crate) enum For {
     Running,
     /// Also the tests.
     Tests,
-    /// Also the benchmarks.
+    /// Also the benchmarks, but not what only the tests need.
     Benchmarks,
+}
+
+impl For {
+    fn needs(self, need: &Need) -> bool {
+        need.since == self || need.since <= self.min(Self::Running)
+    }
 }
 
 struct Need {
@@ -100,7 +106,7 @@ const NEEDS: &[Need] = &[
 
 /// Gets the machine ready.
 pub(crate) fn setup(workspace: &Path, purpose: For) -> anyhow::Result<()> {
-    let missing: Vec<&Need> = NEEDS.iter().filter(|need| need.since <= purpose && !(need.is_there)()).collect();
+    let missing: Vec<&Need> = NEEDS.iter().filter(|need| purpose.needs(need) && !(need.is_there)()).collect();
     for need in &missing {
         line(&format!("missing: {} ({})", need.what, need.why));
     }

@@ -41,7 +41,11 @@ pub(crate) async fn zap(stage: Arc<Stage>, mut random: Random, mut ended: watch:
     while !pause(Duration::ZERO, &mut ended).await {
         let connection = Connection::open(stage.host.address(), "zapper").await;
         let (channel, until) = (random.pick(&stage.channels), Instant::now() + random.seconds(0.5..4.0));
-        watch_hls(connection, &stage.solo, channel, until, &mut random).await;
+        if random.once_in(3) {
+            watch_continuous(connection, &stage.solo, channel, until, &mut random).await;
+        } else {
+            watch_hls(connection, &stage.solo, channel, until, &mut random).await;
+        }
     }
 }
 

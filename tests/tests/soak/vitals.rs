@@ -45,7 +45,7 @@ impl Vitals {
                     readings.memory(),
                     readings.descriptors(),
                     readings.sum("mast_sessions", ""),
-                    stage.host.processes().len()
+                    stage.host.workers().len()
                 );
             }
         }
@@ -59,7 +59,7 @@ impl Vitals {
                 let readings = Readings::of(&stage.host).await;
                 let idle = readings.sum("mast_channel_state", "state=\"idle\"");
                 let calm = readings.sum("mast_sessions", "") == 0 && idle == stage.channels.len() as u64;
-                (calm && stage.host.processes().is_empty() && readings.descriptors() <= most).then_some(readings)
+                (calm && stage.host.workers().is_empty() && readings.descriptors() <= most).then_some(readings)
             })
             .await;
         let (middle, last) = (self.mean(1..2), self.mean(2..3));

@@ -65,7 +65,7 @@ pub(crate) async fn blow(
 /// The workers of the host: killed now and then. And the list of channels cannot always be had.
 pub(crate) async fn kill_workers(stage: Arc<Stage>, mut random: Random, mut ended: watch::Receiver<bool>) {
     while !pause(random.seconds(4.0..12.0), &mut ended).await {
-        if let [worker, ..] = stage.host.processes()[..] {
+        if let [worker, ..] = stage.host.workers()[..] {
             // It may have ended by itself meanwhile.
             let _ = Command::new("kill").args(["-KILL", &worker.to_string()]).output().unwrap();
         }
