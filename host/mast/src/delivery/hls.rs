@@ -96,7 +96,7 @@ fn segment(published: &Published, sequence: u64) -> Result<Response<Body>, Deliv
 
 fn playlist(published: &Published, gzip: bool) -> Result<Response<Body>, DeliveryError> {
     let playlist = published.playlist.as_ref().ok_or(DeliveryError::NoSuchSegment)?;
-    let bytes = if gzip { &playlist.gzip } else { &playlist.plain };
+    let bytes = if gzip { playlist.gzip() } else { &playlist.plain };
     let mut response = Body::from(bytes.clone()).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, PLAYLIST_TYPE);

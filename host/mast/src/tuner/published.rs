@@ -1,7 +1,7 @@
 //! What viewers see of a channel: immutable, replaced as a whole after each segment.
 
 use std::io::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,13 +29,12 @@ pub struct Published {
     rungs: Vec<Arc<Published>>,
 }
 
-/// A media playlist, rendered and compressed once for all viewers.
+/// A media playlist, rendered once for all viewers.
 #[derive(Debug)]
 pub struct PlaylistBytes {
     /// As text.
     pub plain: Bytes,
-    /// In gzip.
-    pub gzip: Bytes,
+    gzip: OnceLock<Bytes>,
 }
 
 impl Published {
@@ -95,12 +94,19 @@ impl Published {
 
 impl PlaylistBytes {
     fn of(text: String) -> Self {
-        let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 3), Compression::default());
-        let gzip = match encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish()) {
-            Ok(gzip) => gzip,
-            Err(_) => unreachable!("writing to a Vec does not fail"),
-        };
-        Self { plain: text.into(), gzip: gzip.into() }
+        Self { plain: text.into(), gzip: OnceLock::new() }
+    }
+
+    /// In gzip. Compressed once for all viewers, when the first one takes it: most versions of most channels are seen by nobody,
+    /// and a compressor takes hundreds of kilobytes for less than one of text.
+    pub fn gzip(&self) -> &Bytes {
+        self.gzip.get_or_init(|| {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(self.plain.len() / 3), Compression::default());
+            match encoder.write_all(&self.plain).and_then(|()| encoder.finish()) {
+                Ok(gzip) => gzip.into(),
+                Err(_) => unreachable!("writing to a Vec does not fail"),
+            }
+        })
     }
 }
 
