@@ -15,6 +15,7 @@ mod log;
 mod profile;
 mod progress;
 mod redact;
+mod sample;
 mod spawner;
 mod starts;
 mod version;
@@ -31,6 +32,7 @@ pub use log::{Level, LogLine, LogRing};
 pub use profile::{AudioCodec, Preset, Problem, Profile, VideoCodec};
 pub use progress::{Counters, Progress, ProgressParser, Step};
 pub use redact::Redactor;
+pub use sample::{Look, PICTURE, Picture, Sample, SampleError, Sampler};
 pub use starts::{StartPermit, Starts};
 pub use version::{Release, Version, find, version};
 pub use worker::{

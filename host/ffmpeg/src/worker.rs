@@ -57,7 +57,7 @@ pub enum SpawnError {
 }
 
 impl SpawnError {
-    fn new(program: PathBuf, cause: std::io::Error) -> Self {
+    pub(crate) fn new(program: PathBuf, cause: std::io::Error) -> Self {
         match cause.kind() {
             std::io::ErrorKind::NotFound => Self::NotFound { program },
             std::io::ErrorKind::PermissionDenied => Self::NotExecutable { program, cause },

@@ -88,11 +88,11 @@ impl WorkerSpec {
     }
 
     /// The file that is executed first.
-    pub(super) fn spawned(&self) -> &Path {
+    pub(crate) fn spawned(&self) -> &Path {
         self.launcher.as_ref().map_or(&self.program, |launcher| &launcher.program)
     }
 
-    pub(super) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let absolute = |file: &Path| std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
         let mut command = Command::new(absolute(self.spawned()));
         if let Some(launcher) = &self.launcher {

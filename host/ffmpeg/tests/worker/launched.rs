@@ -1,10 +1,11 @@
 //! Workers tied to the host's life, and limited.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use mast_ffmpeg::{ExitKind, Launcher, Limits, WorkerSpec};
+use mast_ffmpeg::{ExitKind, Launcher, Limits, Look, Sampler, Starts, WorkerSpec};
 
 use crate::script::{PLAYING, Running, none_left, spec};
 
@@ -42,6 +43,20 @@ async fn limits_are_set() {
     let worker = Running::start(launched(script, limits)).await;
     worker.end().await;
     assert_eq!(worker.log().lines()[0].text, "7 1048576 0 77");
+}
+
+#[tokio::test]
+async fn a_look_at_a_segment_is_limited_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("ffmpeg");
+    std::fs::write(&program, "#!/bin/sh\ncat >/dev/null; printf %b \"\\\\0$(nice)\\\\0000\"\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let limits = Limits { nice: 7, ..Limits::default() };
+    let launcher = Launcher { program: PathBuf::from(HOST), arguments: vec!["launch".into()], limits };
+    let sampler = Sampler { program, launcher: Some(launcher), deadline: std::time::Duration::from_secs(20) };
+    let look = Look { pictures: false, sound: true };
+    let sample = sampler.sample(&[0x47; 188], look, Starts::by_cores().turn().await).await.unwrap();
+    assert_eq!(sample.peak, Some(7));
 }
 
 #[tokio::test]
