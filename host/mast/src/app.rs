@@ -93,7 +93,8 @@ impl App {
             channels: Arc::new(config.channels.clone()),
             slate: config.tuner.slate.clone(),
         };
-        let tuner = Tuner::new(Arc::new(upstreams), opened.store, config.tuner.clone(), config.hls.clone());
+        let (settings, hls) = (config.tuner.clone(), config.hls.clone());
+        let tuner = Tuner::new(Arc::new(upstreams), opened.store, transcoder.clone(), settings, hls);
         let warm = config.channels.iter().filter(|(_, channel)| channel.warm).map(|(id, _)| *id);
         tuner.keep_warm(warm);
         let deps = Deps {

@@ -12,6 +12,7 @@ mod budget;
 mod channel;
 pub mod config;
 mod fault;
+mod inspect;
 mod intake;
 mod link;
 mod numbers;
@@ -73,18 +74,26 @@ pub(crate) struct Parts {
     store: Arc<dyn StateStore>,
     config: TunerConfig,
     hls: HlsConfig,
+    /// For looking at what channels show.
+    transcoder: Transcoder,
     budget: Budget,
 }
 
 impl Tuner {
     /// A tuner with every channel idle.
-    pub fn new(upstreams: Arc<dyn Upstreams>, store: Arc<dyn StateStore>, config: TunerConfig, hls: HlsConfig) -> Self {
+    pub fn new(
+        upstreams: Arc<dyn Upstreams>,
+        store: Arc<dyn StateStore>,
+        transcoder: Transcoder,
+        config: TunerConfig,
+        hls: HlsConfig,
+    ) -> Self {
         let budget = Budget::new(config.window_budget.as_usize());
         let shared = Shared {
             channels: ArcSwap::default(),
             adding: Mutex::default(),
             warm: Mutex::default(),
-            parts: Arc::new(Parts { upstreams, store, config, hls, budget }),
+            parts: Arc::new(Parts { upstreams, store, config, hls, transcoder, budget }),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };

@@ -173,6 +173,16 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn what_to_look_for_is_a_list_of_words() {
+    let config =
+        parse("[tuner]\ninspect = [\"black\", \"looping\"]", &[("MAST__TUNER__INSPECT_SAMPLES", "5")]).unwrap();
+    assert_eq!((config.tuner.inspect.checks.len(), config.tuner.inspect.samples), (2, 5));
+    assert!(parse("", &[]).unwrap().tuner.inspect.checks.is_empty());
+    let told = problems("[tuner]\ninspect = [\"black\", \"blue\"]\ninspect_interval = \"1s\"", &[]);
+    assert!(told.contains("does not know \"blue\"") && told.contains("from 5s to 1h"), "{told}");
+}
+
+#[test]
 fn the_example_shows_every_key() {
     let example = include_str!("../../../../examples/mast.example.toml");
     parse(example, &[]).expect("the example loads");

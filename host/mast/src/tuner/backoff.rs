@@ -1,9 +1,9 @@
 //! When a failed channel is tried again, and with which of its upstreams.
 //!
 //! An upstream that played and broke off is tried again; one that played and fell silent (it has cost its viewers a whole stall
-//! timeout, and asking it again may cost another) or did not play makes way for the next at once, until every
-//! one was tried. From then on each attempt waits, twice as long each time, jittered so that channels of one provider do not
-//! come back in step. A healthy minute forgets it all.
+//! timeout, and asking it again may cost another), showed nothing worth watching or did not play makes way for the next at once,
+//! until every one was tried. From then on each attempt waits, twice as long each time, jittered so that channels of one provider
+//! do not come back in step. A healthy minute forgets it all.
 
 use std::time::Duration;
 
@@ -69,11 +69,11 @@ impl Backoff {
         (self.failures, self.fruitless, self.failing_since) = (0, 0, None);
     }
 
-    /// The upstream failed, by falling silent or otherwise; when to try again.
-    pub(crate) fn failed(&mut self, now: Instant, upstreams: usize, silent: bool) -> Instant {
+    /// The upstream failed; when to try again. One that played and `makes_way` is not tried again before the next one.
+    pub(crate) fn failed(&mut self, now: Instant, upstreams: usize, makes_way: bool) -> Instant {
         self.failing_since.get_or_insert(now);
         match self.playing_since.take() {
-            Some(_) if silent && upstreams > 1 => {
+            Some(_) if makes_way && upstreams > 1 => {
                 self.turn = self.turn.wrapping_add(1);
                 self.retry_at = now;
                 return now;

@@ -2,9 +2,11 @@
 
 mod channel;
 mod ffmpeg;
+mod inspect;
 
 pub use channel::ChannelConfig;
 pub use ffmpeg::FfmpegConfig;
+pub use inspect::{Check, InspectConfig};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,6 +47,8 @@ pub struct TunerConfig {
     pub slate: Option<PathBuf>,
     /// `window_budget`: bytes of segments of all channels together, default 1GiB, from 16MiB to 1024GiB.
     pub window_budget: ByteSize,
+    /// `inspect`, `inspect_interval` and `inspect_samples`: looking at what channels show, off by default.
+    pub inspect: InspectConfig,
 }
 
 impl TunerConfig {
@@ -70,6 +74,7 @@ impl TunerConfig {
                 ByteSize::mib(1024),
                 ByteSize::mib(16)..=ByteSize::mib(1 << 20),
             ),
+            inspect: InspectConfig::read(section),
         };
         if config.backoff_max < config.backoff_min {
             section.problem("backoff_max", "must not be smaller than backoff_min");

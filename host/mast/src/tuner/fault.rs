@@ -27,9 +27,18 @@ pub enum UpstreamFault {
     /// Nothing is added to an HLS playlist.
     #[error("the upstream lists no new segments")]
     Frozen,
-    /// The same segments come under new numbers.
-    #[error("the upstream sends the same segments again and again")]
+    /// The same segments come under new numbers, or the same scenes.
+    #[error("the upstream sends the same again and again")]
     Looping,
+    /// The picture is black.
+    #[error("the upstream shows a black picture")]
+    Black,
+    /// Nothing moves in the picture.
+    #[error("the upstream's picture is frozen")]
+    FrozenPicture,
+    /// The sound cannot be heard.
+    #[error("the upstream is silent")]
+    Silent,
     /// Sound apart from the picture.
     #[error("the upstream's sound is in a playlist of its own, which is not supported yet")]
     SeparateAudio,
@@ -126,6 +135,9 @@ impl UpstreamFault {
             Self::Playlist => "playlist",
             Self::Frozen => "frozen",
             Self::Looping => "looping",
+            Self::Black => "black",
+            Self::FrozenPicture => "frozen-picture",
+            Self::Silent => "silent",
             Self::SeparateAudio => "separate-audio",
             Self::NeedsFfmpeg => "needs-ffmpeg",
             Self::Drm(_) => "drm",
@@ -153,6 +165,11 @@ impl UpstreamFault {
             Self::Unreadable => "unreadable",
             Self::Store => "store",
         }
+    }
+
+    /// Whether the upstream plays and is of no use all the same: another attempt would show no more.
+    pub(crate) fn is_verdict(self) -> bool {
+        matches!(self, Self::Black | Self::FrozenPicture | Self::Silent | Self::Looping)
     }
 }
 

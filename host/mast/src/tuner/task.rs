@@ -7,6 +7,7 @@
 //! What fills the window (`live`) and what is being tried (`trial`) are apart: a trial takes over at a random access point, at once
 //! where nothing or only the slate plays, and after it has been healthy for a while where a backup plays.
 
+mod inspection;
 mod switch;
 
 use std::pin::Pin;
@@ -29,6 +30,7 @@ use super::numbers::Numbers;
 use super::origin::{Fed, Origin};
 use super::state::{self, Action, Event, Order, State};
 use super::upstream::Claim;
+use inspection::Inspection;
 
 /// Viewers of continuous MPEG-TS are woken for this many bytes ...
 const WAKE_BYTES: usize = 16 * 1024;
@@ -48,6 +50,7 @@ pub(crate) struct ChannelTask {
     origin: Origin,
     backoff: Backoff,
     timers: Timers,
+    inspection: Inspection,
     /// When the channel was ordered, until it plays.
     ordered: Option<Instant>,
     /// Bytes that viewers were not woken for yet.
@@ -90,6 +93,7 @@ impl ChannelTask {
             origin,
             backoff: Backoff::new(parts.config.backoff_min, parts.config.backoff_max),
             timers: Timers::default(),
+            inspection: Inspection::new(parts.config.inspect.clone()),
             ordered: None,
             unannounced: 0,
             last_segment: None,
@@ -119,6 +123,7 @@ impl ChannelTask {
                 event = next(live, yields) => self.live_event(event),
                 event = next(trial, yields) => self.trial_event(event),
                 () = self.origin.pressure() => self.origin.shrink(),
+                seen = self.inspection.seen() => self.looked(seen),
             }
         }
         (self.live, self.trial) = (None, None);
@@ -200,6 +205,7 @@ impl ChannelTask {
     fn close(&mut self) {
         (self.live, self.trial) = (None, None);
         self.timers = Timers::default();
+        self.inspection.stop();
         (self.last_segment, self.ordered) = (None, None);
         self.origin.rest();
         self.channel.status.send_modify(|status| *status = Status { trouble: status.trouble, ..Status::idle() });
@@ -290,7 +296,8 @@ impl ChannelTask {
         self.backoff.playing(now, turn);
         let upstream = self.place(turn);
         self.channel.counts.upstream.store(upstream, Ordering::Relaxed);
-        self.timers.back = (upstream > 0).then(|| now + self.parts.config.return_after);
+        self.timers.back = (upstream > 0).then(|| now + self.inspection.ban(self.parts.config.return_after));
+        self.inspection.start(now);
         if let Some(ordered) = self.ordered.take() {
             let millis = u64::try_from(now.duration_since(ordered).as_millis()).unwrap_or(u64::MAX).max(1);
             self.channel.counts.start_millis.store(millis, Ordering::Relaxed);
@@ -316,7 +323,8 @@ impl ChannelTask {
         let now = Instant::now();
         self.channel.counts.restarts.fetch_add(1, Ordering::Relaxed);
         let upstreams = self.parts.upstreams.count(self.channel.id);
-        let retry_at = self.backoff.failed(now, upstreams, failure.fault.is_silence());
+        let makes_way = failure.fault.is_silence() || failure.fault.is_verdict();
+        let retry_at = self.backoff.failed(now, upstreams, makes_way);
         tracing::warn!(
             channel = %self.channel.id,
             reason = failure.fault.code(),
@@ -353,7 +361,7 @@ impl ChannelTask {
         let live = self.live.as_ref().and_then(|live| live.intake.due());
         let trial = self.trial.as_ref().and_then(|trial| trial.intake.due());
         let Timers { idle, retry, wake, back } = self.timers;
-        [idle, retry, wake, back, live, trial].into_iter().flatten().min()
+        [idle, retry, wake, back, live, trial, self.inspection.due()].into_iter().flatten().min()
     }
 
     fn timers_elapsed(&mut self) {
@@ -370,6 +378,9 @@ impl ChannelTask {
         }
         if due(&mut self.timers.retry) {
             self.happened(Event::RetryElapsed);
+        }
+        if self.inspection.due().is_some_and(|at| at <= now) {
+            self.look(now);
         }
         if let Some(fault) = self.live.as_ref().and_then(|live| live.intake.check(now)) {
             self.live_failed(&fault.into());

@@ -1,6 +1,7 @@
 //! The tuner against a real upstream over real sockets, with a real store.
 
 mod hls_upstream;
+mod inspected;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -13,6 +14,7 @@ use mast_model::{ByteSize, ChannelId, DestinationRules, InstanceId, UpstreamKind
 use mast_store::StateStore;
 use mast_upstream::{ChannelSpec, Clip, Fault, Upstream};
 
+use super::config::InspectConfig;
 use super::upstream::{Accepts, Fetcher};
 use super::*;
 use crate::extensions::config::UpstreamConfig;
@@ -86,6 +88,7 @@ fn config() -> TunerConfig {
         pretune: 0,
         pretune_for: Duration::from_secs(1),
         slate: None,
+        inspect: InspectConfig::default(),
     }
 }
 
@@ -122,7 +125,7 @@ fn tuner_with(
 ) -> Tuner {
     let (outbound, slots) = (Outbound::new().unwrap(), Slots::default());
     let listed = Listed { outbound, urls: urls.into(), slate, slots, max_connections };
-    Tuner::new(Arc::new(listed), Arc::clone(store), config, hls())
+    Tuner::new(Arc::new(listed), Arc::clone(store), Transcoder::bare(), config, hls())
 }
 
 async fn bench_with(config: TunerConfig) -> Bench {

@@ -12,8 +12,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mast_ffmpeg::{
-    CommandLine, Encoders, FfmpegError, Input, Job, Launcher, Output, Release, SpawnError, Starts, Tracks, Worker,
+    CommandLine, Encoders, FfmpegError, Input, Job, Launcher, Limits, Look, Output, Release, Sample, SampleError,
+    Sampler, SpawnError, Starts, Tracks, Worker,
 };
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
@@ -27,6 +29,13 @@ pub(crate) use mast_ffmpeg::Rung;
 /// The hidden subcommand that ties a worker to the host's life.
 pub const LAUNCHER: &str = "__worker";
 
+/// A look at a segment takes a tenth of a second of CPU.
+const LOOK_DEADLINE: Duration = Duration::from_secs(10);
+/// Looks at once: they are in no hurry, and must not take the cores from those who are.
+const LOOKS: usize = 2;
+/// Looks let workers go first, however nice those are.
+const LOOK_NICE: u8 = 15;
+
 /// Runs workers. Cheap to clone.
 #[derive(Clone)]
 pub struct Transcoder {
@@ -36,6 +45,9 @@ pub struct Transcoder {
 struct Shared {
     config: FfmpegConfig,
     starts: Starts,
+    looks: Starts,
+    /// What ties workers to the host's life; none in tests, which are another program.
+    launcher: Option<Launcher>,
     tasks: TaskTracker,
     installed: OnceCell<Installed>,
 }
@@ -58,11 +70,23 @@ pub(crate) struct Transcoded {
 impl Transcoder {
     /// A transcoder; FFmpeg is looked for when it is first needed.
     pub fn new(config: FfmpegConfig) -> Self {
+        let launcher = Launcher::this_program(&[LAUNCHER], config.limits);
+        Self::with_launcher(config, Some(launcher))
+    }
+
+    /// A transcoder whose workers are children of this program without further ado.
+    #[cfg(test)]
+    pub(crate) fn bare() -> Self {
+        Self::with_launcher(FfmpegConfig::default(), None)
+    }
+
+    fn with_launcher(config: FfmpegConfig, launcher: Option<Launcher>) -> Self {
         let starts = match config.starts {
             Some(most) => Starts::new(most, Duration::from_secs(10)),
             None => Starts::by_cores(),
         };
-        let shared = Shared { config, starts, tasks: TaskTracker::new(), installed: OnceCell::new() };
+        let looks = Starts::new(LOOKS, LOOK_DEADLINE);
+        let shared = Shared { config, starts, looks, launcher, tasks: TaskTracker::new(), installed: OnceCell::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -99,6 +123,27 @@ impl Transcoder {
         self.start(Job::new(input, output.clone()), None).await
     }
 
+    /// Looks at a finished segment when its turn comes. Shutdown waits for it; dropping the future ends it.
+    pub(crate) fn sample(&self, mpegts: Bytes, look: Look) -> impl Future<Output = Result<Sample, Failure>> + use<> {
+        let this = self.clone();
+        let sample = async move {
+            let missing = |error: FfmpegError| Failure { fault: UpstreamFault::NoFfmpeg, detail: error.to_string() };
+            let program = this.installed().await.map_err(missing)?.program.clone();
+            let permit = this.shared.looks.turn().await;
+            let limits = |limits: Limits| Limits {
+                cpu_seconds: Some(LOOK_DEADLINE.as_secs()),
+                nice: limits.nice.max(LOOK_NICE),
+                ..limits
+            };
+            let launcher = this.shared.launcher.clone();
+            let launcher = launcher.map(|launcher| Launcher { limits: limits(launcher.limits), ..launcher });
+            let sampler = Sampler { program, launcher, deadline: LOOK_DEADLINE };
+            let failed = |cause: SampleError| Failure { fault: UpstreamFault::Transcoder, detail: cause.to_string() };
+            sampler.sample(&mpegts, look, permit).await.map_err(failed)
+        };
+        self.shared.tasks.track_future(sample)
+    }
+
     /// Stops every worker that still runs and waits for it.
     pub async fn shutdown(&self) {
         self.shared.tasks.close();
@@ -133,11 +178,7 @@ impl Transcoder {
         self.shared.installed.get_or_try_init(|| look).await
     }
 
-    async fn start(
-        &self,
-        mut job: Job,
-        feed: Option<(Vec<bytes::Bytes>, UpstreamBytes)>,
-    ) -> Result<Transcoded, Failure> {
+    async fn start(&self, mut job: Job, feed: Option<(Vec<Bytes>, UpstreamBytes)>) -> Result<Transcoded, Failure> {
         let shared = &self.shared;
         let missing = |error: FfmpegError| Failure { fault: UpstreamFault::NoFfmpeg, detail: error.to_string() };
         let installed = self.installed().await.map_err(missing)?;
@@ -152,7 +193,7 @@ impl Transcoder {
             .map_err(|error| Failure { fault: UpstreamFault::Transcoder, detail: error.to_string() })?;
         let rungs = line.rungs.clone();
         let mut spec = line.spec(installed.program.clone());
-        spec.launcher = Some(Launcher::this_program(&[LAUNCHER], shared.config.limits));
+        spec.launcher.clone_from(&shared.launcher);
         let permit = shared.starts.turn().await;
         let (worker, task) = Worker::spawn(spec, permit)
             .await

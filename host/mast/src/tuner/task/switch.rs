@@ -16,7 +16,7 @@ use crate::tuner::upstream::Claim;
 
 impl ChannelTask {
     /// Whether an upstream (not only the slate) fills the window.
-    fn upstream_plays(&self) -> bool {
+    pub(super) fn upstream_plays(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.turn.is_some())
     }
 
@@ -36,6 +36,7 @@ impl ChannelTask {
     /// The trial takes over.
     fn promote(&mut self, now: Instant) {
         let Some(Trial { mut intake, turn }) = self.trial.take() else { return };
+        self.inspection.stop();
         if let Some(longest) = self.origin.longest() {
             intake.set_longest(longest);
         }
@@ -62,6 +63,7 @@ impl ChannelTask {
     pub(super) fn live_failed(&mut self, failure: &Failure) {
         let Some(Live { intake, turn }) = self.live.take() else { return };
         let now = Instant::now();
+        self.inspection.stop();
         if self.origin.interrupt(intake.end()).is_ok_and(|fed| fed.cut) {
             self.last_segment = Some(now);
         }
@@ -90,7 +92,7 @@ impl ChannelTask {
         self.trial = None;
         if self.upstream_plays() {
             tracing::debug!(channel = %self.channel.id, reason = failure.fault.code(), "the first upstream still fails: {failure}");
-            self.timers.back = Some(Instant::now() + self.parts.config.return_after);
+            self.timers.back = Some(Instant::now() + self.inspection.ban(self.parts.config.return_after));
         } else {
             self.failed(failure);
         }
@@ -103,6 +105,7 @@ impl ChannelTask {
             return self.happened(Event::Yielded);
         }
         self.trial = None;
+        self.inspection.stop();
         if let Some(live) = self.live.take() {
             // What is cut off here is of no use to anybody.
             let _ = self.origin.interrupt(live.intake.end());
