@@ -36,16 +36,12 @@ pub(crate) async fn come_and_go(
     }
 }
 
-/// One device of a line with one connection, which goes from channel to channel and is never told that it has too many.
+/// One device of a line with one connection, which goes from channel to channel over HLS and is never told that it has too many.
 pub(crate) async fn zap(stage: Arc<Stage>, mut random: Random, mut ended: watch::Receiver<bool>) {
     while !pause(Duration::ZERO, &mut ended).await {
         let connection = Connection::open(stage.host.address(), "zapper").await;
         let (channel, until) = (random.pick(&stage.channels), Instant::now() + random.seconds(0.5..4.0));
-        if random.once_in(3) {
-            watch_continuous(connection, &stage.solo, channel, until, &mut random).await;
-        } else {
-            watch_hls(connection, &stage.solo, channel, until, &mut random).await;
-        }
+        watch_hls(connection, &stage.solo, channel, until, &mut random).await;
     }
 }
 
