@@ -1,5 +1,6 @@
 //! Everything CI runs.
 
+use std::num::NonZero;
 use std::path::Path;
 
 use crate::process::{cargo, run, succeeds};
@@ -25,7 +26,10 @@ pub(crate) fn test(workspace: &Path, filter: &[String]) -> anyhow::Result<()> {
     step("examples in documentation", || run(cargo(workspace).args(["test", "--workspace", "--doc", "--quiet"])))?;
     line("==> tests");
     if has_nextest {
-        return run(cargo(workspace).args(["nextest", "run", "--workspace"]).args(filter));
+        // Two more than there are cores: the soak and the players mostly wait, and .config/nextest.toml keeps each of them to one.
+        let threads = std::thread::available_parallelism().map_or(2, NonZero::get) + 2;
+        let threads = format!("--test-threads={threads}");
+        return run(cargo(workspace).args(["nextest", "run", "--workspace", &threads]).args(filter));
     }
     // Black-box tests start hosts and ffmpeg: two at once is what a small machine carries.
     run(cargo(workspace)
