@@ -12,6 +12,11 @@ use crate::process::{MEASURED, pinned};
 /// The longest wait for anything in a benchmark.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The line that every host has.
+pub(crate) const LINE: &str = "bench";
+/// Of every line.
+pub(crate) const PASSWORD: &str = "bench-pass";
+
 /// A running host; ended on drop.
 pub(crate) struct Host {
     child: Child,
@@ -54,22 +59,7 @@ impl Host {
             ),
         )?;
         std::fs::write(instances.join("m3u.toml"), "kind = \"output\"\nplugin = \"output-m3u\"\n")?;
-        let added = Command::new(mast)
-            .args([
-                "line",
-                "add",
-                "--username",
-                "bench",
-                "--password",
-                "bench-pass",
-                "--max-connections",
-                "10000",
-                "--config",
-            ])
-            .arg(&config)
-            .output()
-            .await?;
-        ensure!(added.status.success(), "mast line add: {}", String::from_utf8_lossy(&added.stderr));
+        add_line(mast, &config, LINE, 10_000).await?;
         let log = std::fs::File::create(folder.path().join("log"))?;
         let child = pinned(MEASURED, mast)
             .args(["serve", "--config"])
@@ -88,6 +78,11 @@ impl Host {
     pub(crate) fn add_instance(&self, name: &str, content: &str) -> anyhow::Result<()> {
         let path = self.folder.path().join("plugins.d").join(name).with_extension("toml");
         Ok(std::fs::write(path, content)?)
+    }
+
+    /// Adds a line while the host runs, with [`PASSWORD`].
+    pub(crate) async fn add_line(&self, mast: &Path, username: &str, connections: usize) -> anyhow::Result<()> {
+        add_line(mast, &self.folder.path().join("mast.toml"), username, connections).await
     }
 
     /// The process to measure (taskset replaces itself by the program).
@@ -149,6 +144,17 @@ impl Host {
         let segments = uris(&media).map(|uri| join(&media_path, uri)).collect();
         Ok((media_path, segments))
     }
+}
+
+async fn add_line(mast: &Path, config: &Path, username: &str, connections: usize) -> anyhow::Result<()> {
+    let added = Command::new(mast)
+        .args(["line", "add", "--username", username, "--password", PASSWORD])
+        .args(["--max-connections", &connections.to_string(), "--config"])
+        .arg(config)
+        .output()
+        .await?;
+    ensure!(added.status.success(), "mast line add: {}", String::from_utf8_lossy(&added.stderr));
+    Ok(())
 }
 
 /// The URIs of a playlist.

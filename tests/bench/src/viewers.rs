@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::channels::{all_live, full_windows, metric, warm};
 use crate::figure::{Figure, Goal, Report};
 use crate::fleet::Fleet;
-use crate::host::{Host, join, uris};
+use crate::host::{Host, LINE, join, uris};
 use crate::nginx::Nginx;
 use crate::process::{cpu_seconds, memory};
 use crate::recipe::Recipe;
@@ -27,6 +27,8 @@ use crowd::{Crowd, Outcome, Viewer};
 
 const VIEWERS: usize = 10_000;
 const CHANNELS: usize = 200;
+/// Lines that the viewers share evenly: one line of so many connections is nothing that anybody sells.
+const LINES: usize = 50;
 const STEPS: u32 = 6;
 /// A segment, which is also the distance between a viewer's steps.
 const PERIOD: Duration = Duration::from_secs(4);
@@ -59,6 +61,9 @@ pub(crate) async fn run(mast: &Path, open_files: usize, report: &mut Report) -> 
     let host = Host::start_with(mast, &fleet.playlist(), &fleet.origins()?, &settings).await?;
     // In memory where that is to be had, so that no disk has a say.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
+    for number in 0..LINES {
+        host.add_line(mast, &line(number), viewers.div_ceil(LINES)).await?;
+    }
     let ours = ours(&host, viewers, folder.path(), report).await?;
     drop(host);
     fleet.shutdown().await;
@@ -87,7 +92,6 @@ async fn ours(host: &Host, viewers: usize, folder: &Path, report: &Report) -> an
     all_live(host, CHANNELS).await?;
     full_windows(host, PERIOD).await?;
     let channels = host.channels().await?;
-    // The first viewer's device and channel, so that it shares its session.
     copy_segments(Viewer::tuned(address, 0, &channels[0]).await?, folder).await?;
     let beyond = async || anyhow::Ok(memory(pid)?.rss - metric(host, "mast_window_bytes").await?);
     let (before, start) = (cpu_seconds(pid)?, Instant::now());
@@ -95,7 +99,8 @@ async fn ours(host: &Host, viewers: usize, folder: &Path, report: &Report) -> an
     let intake = (cpu_seconds(pid)? - before) / start.elapsed().as_secs_f64();
     let memory_before = beyond().await?;
     let crowd = Crowd::gather(viewers, |number| {
-        let channel = channels[channel_of(number, viewers)].clone();
+        // /live/{username}/{password}/{id}.m3u8
+        let channel = channels[channel_of(number, viewers)].replacen(LINE, &line(number), 1);
         async move { Viewer::tuned(address, number, &channel).await }
     })
     .await?;
@@ -138,6 +143,11 @@ async fn load(name: &str, pid: u32, crowd: Crowd, report: &Report) -> anyhow::Re
         outcome.first_error.as_ref().map(|error| format!(", first: {error}")).unwrap_or_default(),
     ))?;
     Ok(Served { outcome, cpu, memory: 0.0 })
+}
+
+/// The username of a viewer's line.
+fn line(number: usize) -> String {
+    format!("line-{}", number % LINES)
 }
 
 /// Which channel a viewer watches: the n-th most popular one has 1/n of the viewers of the most popular.
