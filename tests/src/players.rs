@@ -80,6 +80,11 @@ impl Player {
         Self { name, child, shown, reading, complaints, controls: Box::new(controls), quit }
     }
 
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// As it is now.
     pub fn shown(&self) -> Shown {
         self.shown.borrow().clone()
