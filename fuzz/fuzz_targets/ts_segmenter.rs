@@ -8,14 +8,15 @@ use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use mast_media::lint::Linter;
 use mast_media::ts::section::{packetize, seal};
-use mast_media::{Event, Segmenter, SegmenterConfig, SequenceBase, Window, WindowConfig};
+use mast_media::{End, Event, Segmenter, SegmenterConfig, SequenceBase, Window, WindowConfig};
 
 const MAX_BYTES: usize = 20_000;
 
 fuzz_target!(|input: &[u8]| {
     // So that a TS file behind two bytes of push size and a 0 is a seed.
     let [push_high, push_low, framed, bytes @ ..] = input else { return };
-    let (push, framed) = (u16::from_be_bytes([*push_high, *push_low]), framed & 1 == 1);
+    let (push, severed) = (u16::from_be_bytes([*push_high, *push_low]), framed & 2 == 2);
+    let framed = framed & 1 == 1;
     // A fuzzer rarely finds five sync bytes in a row or a checksum: half of the inputs get packets and tables for free.
     let bytes: Vec<u8> =
         if framed { tables().into_iter().chain(bytes.chunks(64).flat_map(packet)).collect() } else { bytes.to_vec() };
@@ -23,24 +24,30 @@ fuzz_target!(|input: &[u8]| {
         min_duration: Duration::from_secs(2),
         max_duration: Duration::from_secs(6),
         max_bytes: MAX_BYTES,
-    program: None,
-    follows: false,
+        program: None,
+        follows: false,
     };
     let mut channel = Channel {
         segmenter: Segmenter::new(config),
         window: Window::new(
-            WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2, uri_prefix: String::new() },
+            WindowConfig {
+                listed_segments: 3,
+                listed_duration: Duration::ZERO,
+                target_duration: 2,
+                uri_prefix: String::new(),
+            },
             SequenceBase { media: 0, discontinuity: 0, target_duration: None },
         ),
         linter: Linter::default(),
         open: Vec::new(),
+        severed: false,
         now: Timestamp::UNIX_EPOCH,
     };
     for piece in bytes.chunks(usize::from(push) + 1) {
         channel.push(piece);
     }
-    channel.end();
-    assert!(channel.open.is_empty());
+    channel.end(if severed { End::Severed } else { End::Whole });
+    assert!(severed || channel.open.is_empty());
     assert_eq!(channel.segmenter.counters().bytes, bytes.len() as u64);
 });
 
@@ -82,6 +89,8 @@ struct Channel {
     window: Window,
     linter: Linter,
     open: Vec<u8>,
+    /// From its end on: what may be cut short came as chunks and is in no segment.
+    severed: bool,
     now: Timestamp,
 }
 
@@ -92,9 +101,10 @@ impl Channel {
         self.take(events);
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, end: End) {
+        self.severed = end == End::Severed;
         let mut events = Vec::new();
-        self.segmenter.end_of_input(self.now, &mut events);
+        self.segmenter.end_of_input(end, &mut events);
         self.take(events);
     }
 
@@ -103,7 +113,10 @@ impl Channel {
             match event {
                 Event::Chunk(chunk) => self.open.extend_from_slice(&chunk),
                 Event::Cut(cut) => {
-                    assert!(self.open == cut.payload && cut.payload.len() < MAX_BYTES * 2 + 600_000);
+                    assert!(
+                        self.open.starts_with(&cut.payload) && (self.severed || self.open.len() == cut.payload.len())
+                    );
+                    assert!(cut.payload.len() < MAX_BYTES * 2 + 600_000);
                     self.open.clear();
                     self.now = self.now.checked_add(cut.duration).unwrap_or(self.now);
                     self.window.push(cut, self.now);

@@ -12,5 +12,5 @@ pub mod window;
 
 pub use playlist::{MediaPlaylist, MultivariantPlaylist, Variant};
 pub use segment::{Codecs, Segment, SegmentPayload};
-pub use segmenter::{Counters, Cut, Event, Segmenter, SegmenterConfig};
+pub use segmenter::{Counters, Cut, End, Event, Segmenter, SegmenterConfig};
 pub use window::{SequenceBase, Window, WindowConfig};

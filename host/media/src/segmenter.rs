@@ -17,7 +17,8 @@
 //! | would be the last within `max_duration`, or stands at or above `max_bytes` | yes | continues, independent only at a random access point |
 //!
 //! When no access unit comes until a quarter and 256 KiB above `max_bytes`, or the program or its video stream goes, the segment ends on
-//! the spot and the next random access point starts a discontinuity. Durations come from decoding times, which for segments
+//! the spot and the next random access point starts a discontinuity. Where the input was severed, its last access unit, which may be
+//! cut short, goes with it, and a segment that has no other is none: decoders are strict about what ends in the middle. Durations come from decoding times, which for segments
 //! that start at random access points are the distances of presentation times; the wall clock only dates segments.
 //!
 //! Memory: the open segment (at most a quarter above `max_bytes` plus 256 KiB), the start of one access unit, one section
@@ -61,7 +62,7 @@ pub struct SegmenterConfig {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// Whole packets that belong to the open segment. The first chunk of a segment starts with PAT and PMT. All chunks of a
-    /// segment, put together, are its payload.
+    /// segment, put together, are its payload; where the input was severed, up to the access unit that may be cut short.
     Chunk(Bytes),
     /// The open segment ended. Its number is given by the window.
     Cut(Cut),
@@ -114,6 +115,15 @@ pub struct Counters {
     pub access_units: u64,
 }
 
+/// How input ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Between two access units: the end of a file, or of a segment of the upstream.
+    Whole,
+    /// Anywhere: the connection broke, or the upstream is given up.
+    Severed,
+}
+
 /// Cuts one channel. Not a parser of everything: what it does not need to look into passes through untouched.
 #[derive(Debug)]
 pub struct Segmenter {
@@ -148,11 +158,11 @@ impl Segmenter {
         self.cutter.flush(events);
     }
 
-    /// The upstream ended or is replaced: ends the open segment (if it holds an access unit), forgets clocks, counters of
-    /// continuity and partial packets; what follows is a discontinuity.
-    pub fn end_of_input(&mut self, _now: Timestamp, events: &mut Vec<Event>) {
+    /// The upstream ended or is replaced: ends the open segment (if it holds a whole access unit; else its chunks came to
+    /// nothing), forgets clocks, counters of continuity and partial packets; what follows is a discontinuity.
+    pub fn end_of_input(&mut self, end: End, events: &mut Vec<Event>) {
         self.framer.reset();
-        self.cutter.end_of_input(events);
+        self.cutter.end_of_input(end, events);
     }
 
     /// What was seen.

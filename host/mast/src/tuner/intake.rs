@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mast_media::{Codecs, Counters, Event, Segmenter, SegmenterConfig};
+use mast_media::{Codecs, Counters, End, Event, Segmenter, SegmenterConfig};
 use tokio::time::Instant;
 
 use super::fault::{Failure, UpstreamFault};
@@ -101,7 +101,7 @@ impl Intake {
                 IntakeEvent::Media(self.media())
             }
             LinkEvent::Break => {
-                self.cut(|segmenter, events| segmenter.end_of_input(Timestamp::now(), events));
+                self.cut(|segmenter, events| segmenter.end_of_input(End::Whole, events));
                 IntakeEvent::Media(self.media())
             }
             LinkEvent::Calm => {
@@ -166,7 +166,7 @@ impl Intake {
 
     /// The upstream is given up: what is open becomes a last segment.
     pub(crate) fn end(mut self) -> Vec<Produced> {
-        self.cut(|segmenter, events| segmenter.end_of_input(Timestamp::now(), events));
+        self.cut(|segmenter, events| segmenter.end_of_input(End::Severed, events));
         self.events
     }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::codecs::CodecWatch;
 use super::output::{Output, TableCounters};
 use super::pids::{Class, Continuity, Pids};
-use super::{Counters, Cut, Event, SegmenterConfig};
+use super::{Counters, Cut, End, Event, SegmenterConfig};
 use crate::ts::access_unit::{AccessUnit, Scanner};
 use crate::ts::clock::{self, ClockReference, SECOND, Timeline};
 use crate::ts::packet::{NULL_PID, PACKET, Packet};
@@ -45,6 +45,8 @@ struct Open {
     started_at: Timestamp,
     independent: bool,
     discontinuity: bool,
+    /// Where its newest access unit lies in the output; 0 for its first one.
+    newest: usize,
 }
 
 /// Why the next random access point is a discontinuity although times continue.
@@ -173,9 +175,13 @@ impl Cutter {
         }
     }
 
-    pub(super) fn end_of_input(&mut self, events: &mut Vec<Event>) {
-        if self.unit.is_some() {
-            self.decide(self.scanner.give_up(), events);
+    pub(super) fn end_of_input(&mut self, end: End, events: &mut Vec<Event>) {
+        match (end, &self.unit, &self.open) {
+            (End::Whole, Some(_), _) => self.decide(self.scanner.give_up(), events),
+            // The access unit before this one is whole.
+            (End::Severed, Some(_), _) | (End::Whole, None, _) | (End::Severed, None, None) => {}
+            (End::Severed, None, Some(Open { newest: 0, .. })) => self.open = None,
+            (End::Severed, None, Some(open)) => self.close(open.newest, self.line.newest(), None, events),
         }
         self.stop(events);
         self.pids.forget();
@@ -272,7 +278,7 @@ impl Cutter {
             return self.drop_unless_open();
         };
         self.counters.access_units += 1;
-        let Some(open) = &self.open else {
+        let Some(open) = &mut self.open else {
             if access_unit.random_access {
                 self.codecs.video(access_unit.video);
                 self.restart(unit, raw, events);
@@ -285,6 +291,7 @@ impl Cutter {
         self.suspect = None;
         let (started, whole) = (open.started, open.independent);
         let place = self.line.advance(raw);
+        open.newest = unit.at;
         let elapsed = place - started;
         let latest = self.max.saturating_add(GRACE);
         if access_unit.random_access {
@@ -347,7 +354,7 @@ impl Cutter {
         self.codecs.announce(events);
         self.output.start(program, unit.tables);
         let discontinuity = std::mem::take(&mut self.discontinuity);
-        self.open = Some(Open { started, raw, started_at: unit.arrived, independent, discontinuity });
+        self.open = Some(Open { started, raw, started_at: unit.arrived, independent, discontinuity, newest: 0 });
         self.suspect = None;
         if independent {
             self.pending = None;
@@ -359,7 +366,7 @@ impl Cutter {
         self.output.chunk(at, events);
         self.any_segment = true;
         events.push(Event::Cut(Cut {
-            payload: self.output.take(),
+            payload: self.output.take(at),
             duration: clock::duration(end - open.started),
             start: open.raw,
             next,

@@ -77,12 +77,13 @@ impl Output {
         }
     }
 
-    /// Takes what was handed out as a segment. The rest stays, held back.
-    pub(super) fn take(&mut self) -> Bytes {
+    /// Takes what was handed out, up to `until`, as a segment. What was not handed out stays, held back.
+    pub(super) fn take(&mut self, until: usize) -> Bytes {
         let mut bytes = Vec::with_capacity(self.handed_out.next_multiple_of(BLOCK));
         for part in self.parts.drain(..) {
             bytes.extend_from_slice(&part);
         }
+        bytes.truncate(until);
         self.handed_out = 0;
         Bytes::from(bytes)
     }

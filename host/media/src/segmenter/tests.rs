@@ -59,7 +59,7 @@ fn run_pieces(config: &SegmenterConfig, bytes: &[u8], pieces: &[usize]) -> Run {
         push(&mut segmenter, head, &mut run);
         rest = tail;
     }
-    end(&mut segmenter, &mut run);
+    end(&mut segmenter, End::Whole, &mut run);
     run
 }
 
@@ -69,9 +69,19 @@ fn push(segmenter: &mut Segmenter, bytes: &[u8], run: &mut Run) {
     collect(segmenter, events, run);
 }
 
-fn end(segmenter: &mut Segmenter, run: &mut Run) {
+fn end(segmenter: &mut Segmenter, end: End, run: &mut Run) {
     let mut events = Vec::new();
-    segmenter.end_of_input(Timestamp::UNIX_EPOCH, &mut events);
+    segmenter.end_of_input(end, &mut events);
+    if end == End::Severed {
+        // What may be cut short is not part of the segment, or of none.
+        let kept =
+            events.iter().find_map(|event| if let Event::Cut(cut) = event { Some(cut.payload.len()) } else { None });
+        let chunks =
+            events.iter().filter_map(|event| if let Event::Chunk(chunk) = event { Some(&chunk[..]) } else { None });
+        run.open.extend(chunks.collect::<Vec<_>>().concat());
+        events.retain(|event| !matches!(event, Event::Chunk(_)));
+        run.open.truncate(kept.unwrap_or_default());
+    }
     collect(segmenter, events, run);
     assert!(run.open.is_empty(), "the end of the input ends the segment");
 }

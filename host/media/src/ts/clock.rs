@@ -79,6 +79,12 @@ impl Timeline {
         self.interval
     }
 
+    /// Where the newest access unit is.
+    #[inline]
+    pub fn newest(&self) -> i64 {
+        self.newest
+    }
+
     /// Where the newest access unit probably ends.
     #[inline]
     pub fn end(&self) -> i64 {

@@ -2,6 +2,7 @@
 
 use super::mux::*;
 use super::*;
+use crate::ts::packet::Packet;
 
 const GOP: u64 = 50 * FRAME;
 
@@ -185,18 +186,54 @@ fn b_frames_with_and_without_decoding_times() {
 #[test]
 fn the_end_of_input_ends_the_segment_and_what_follows_is_a_discontinuity() {
     let (mut segmenter, mut all) = (Segmenter::new(CONFIG), Run::default());
-    end(&mut segmenter, &mut all);
+    end(&mut segmenter, End::Whole, &mut all);
     // The last packet is cut short.
     let input = channel(0, &[50, 30]);
     push(&mut segmenter, &input[..input.len() - 100], &mut all);
-    end(&mut segmenter, &mut all);
-    end(&mut segmenter, &mut all);
+    end(&mut segmenter, End::Whole, &mut all);
+    end(&mut segmenter, End::Whole, &mut all);
     push(&mut segmenter, &channel(0, &[50, 50]), &mut all);
-    end(&mut segmenter, &mut all);
+    end(&mut segmenter, End::Whole, &mut all);
     assert_eq!((all.marks(), all.seconds()), ("..D.".to_owned(), vec![2.0, 1.2, 2.0, 2.0]));
     assert_eq!((all.counters.continuity_errors, all.counters.clock_jumps), (0, 0), "that was another upstream");
     assert_eq!(all.codecs.len(), 1, "with the same codecs");
     oracle::check_tables(&all, MAP);
+}
+
+/// The access units of the video, each from its first to its last byte.
+fn pictures(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut pictures: Vec<Vec<u8>> = Vec::new();
+    for packet in bytes.as_chunks().0.iter().map(Packet).filter(|packet| packet.pid() == VIDEO) {
+        if packet.unit_start() {
+            pictures.push(Vec::new());
+        }
+        pictures.last_mut().expect("it starts with one").extend(packet.payload());
+    }
+    pictures
+}
+
+#[test]
+fn a_severed_input_leaves_no_picture_in_halves() {
+    let input = channel(0, &[3, 3]);
+    let all = pictures(&input);
+    assert_eq!(all.len(), 6);
+    for len in (0..=input.len()).step_by(94) {
+        let (mut segmenter, mut run) = (Segmenter::new(CONFIG), Run::default());
+        push(&mut segmenter, &input[..len], &mut run);
+        end(&mut segmenter, End::Severed, &mut run);
+        let got: Vec<Vec<u8>> = run.cuts.iter().flat_map(|cut| pictures(&cut.payload)).collect();
+        let begun = pictures(&input[..len - len % 188]).len();
+        // Of the newest one nobody knows whether it is whole.
+        assert_eq!(got, all[..begun.saturating_sub(1)], "{len} bytes");
+        assert_eq!(run.cuts.len(), usize::from(begun > 1), "{len} bytes");
+        let seconds = 0.04 * got.len() as f64;
+        assert!(run.seconds().iter().all(|got| (got - seconds).abs() < 0.001), "{len} bytes: {:?}", run.seconds());
+
+        push(&mut segmenter, &channel(0, &[50, 50]), &mut run);
+        end(&mut segmenter, End::Severed, &mut run);
+        let marks = if begun > 1 { ".D." } else { ".." };
+        assert_eq!(run.marks(), marks, "{len} bytes");
+    }
 }
 
 #[test]
@@ -223,6 +260,6 @@ fn the_longest_duration_can_be_changed() {
     let (mut segmenter, mut all) = (Segmenter::new(CONFIG), Run::default());
     segmenter.set_max_duration(Duration::from_secs(2));
     push(&mut segmenter, &mux.out, &mut all);
-    end(&mut segmenter, &mut all);
+    end(&mut segmenter, End::Whole, &mut all);
     assert_eq!(all.seconds(), [2.44, 1.56]);
 }
