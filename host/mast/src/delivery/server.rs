@@ -3,6 +3,8 @@
 //! Bounds: connections by a semaphore, request heads by a deadline, writes by a deadline without progress, shutdown by a
 //! deadline after which connections are dropped.
 
+mod activity;
+mod connection;
 mod progress;
 
 use std::net::SocketAddr;
@@ -10,28 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::Service;
 
 use super::config::LimitsConfig;
-use super::viewer::Peer;
-use crate::metrics::{ConnectionGuard, Metrics};
-use progress::Progress;
+use crate::metrics::Metrics;
+use connection::Connection;
 
 /// As many as the kernel keeps while the loop is busy (it caps this at net.core.somaxconn).
 const BACKLOG: u32 = 4096;
-/// A connection on which nothing could be written for this long is gone: several times the longest segment.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(40);
-/// Between two requests of a connection: more than three target durations, so that HLS players keep theirs.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Connections above the limit that are told so at the same time; more are just closed.
 const REFUSALS: usize = 64;
 /// How long such a connection may take to listen.
@@ -87,8 +79,8 @@ pub(super) async fn run(
             router: router.clone(),
             header_timeout: limits.header_timeout,
             shutdown: shutdown.clone(),
-            _slot: slot,
-            _counted: metrics.connection_opened(),
+            slot,
+            counted: metrics.connection_opened(),
         };
         let abandoned = abandon.clone();
         connections.spawn(async move {
@@ -118,61 +110,6 @@ async fn refuse(mut socket: TcpStream, _turn: OwnedSemaphorePermit) {
     let _ = tokio::time::timeout(REFUSAL_TIME, answer).await;
 }
 
-struct Connection {
-    router: Router,
-    header_timeout: Duration,
-    shutdown: CancellationToken,
-    _slot: OwnedSemaphorePermit,
-    _counted: ConnectionGuard,
-}
-
-impl Connection {
-    async fn serve(self, socket: TcpStream, peer: SocketAddr) {
-        // Without it the last packet of each segment waits for an acknowledgement.
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone before it began");
-            return;
-        }
-        let router = self.router.clone();
-        let first_head = Notify::new();
-        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
-            first_head.notify_one();
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
-            router.clone().call(request)
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            // hyper counts the pause between two requests as part of reading a head.
-            .header_read_timeout(self.header_timeout.max(KEEP_ALIVE))
-            .serve_connection(TokioIo::new(Progress::new(socket, WRITE_TIMEOUT)), service);
-        tokio::pin!(connection);
-        // The first head follows no pause, so it has no excuse for taking longer.
-        let head_in_time = tokio::time::timeout(self.header_timeout, first_head.notified());
-        tokio::pin!(head_in_time);
-        let (mut head_is_due, mut stopping) = (true, false);
-        let ended = loop {
-            tokio::select! {
-                ended = connection.as_mut() => break ended,
-                in_time = head_in_time.as_mut(), if head_is_due => {
-                    head_is_due = false;
-                    if in_time.is_err() {
-                        return;
-                    }
-                }
-                () = self.shutdown.cancelled(), if !stopping => {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-            }
-        };
-        if let Err(error) = ended {
-            // Viewers vanish all the time; this is no event for the operator.
-            tracing::debug!(%error, %peer, "a connection ended early");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,7 +117,11 @@ mod tests {
     async fn serve(limits: LimitsConfig) -> (SocketAddr, CancellationToken) {
         let listener = listen(([127, 0, 0, 1], 0).into()).expect("a port");
         let address = listener.local_addr().expect("bound");
-        let router = Router::new().fallback(async || "hello");
+        let slow = async || {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            "late"
+        };
+        let router = Router::new().route("/slow", axum::routing::get(slow)).fallback(async || "hello");
         let shutdown = CancellationToken::new();
         let run = run(listener, router, limits, Metrics::default(), shutdown.clone());
         // The test's runtime ends it.
@@ -232,6 +173,51 @@ mod tests {
         let mut slow = connect(address).await;
         slow.write_all(b"GET / HT").await.expect("written");
         assert_eq!(read_to_end(&mut slow).await, "");
+        shutdown.cancel();
+    }
+
+    /// One request after the other in bytes that do not respect where one ends.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn requests_may_come_in_pieces_and_together() {
+        let (address, shutdown) = serve(LimitsConfig::default()).await;
+        let one = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabcGET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        let requests = one.repeat(10);
+        for piece in [1, 7, 50, 100, requests.len()] {
+            let mut socket = connect(address).await;
+            let mut answers = String::new();
+            for bytes in requests.as_bytes().chunks(piece) {
+                socket.write_all(bytes).await.expect("written");
+                // Lets the host find the connection idle, or in the middle of a request.
+                tokio::task::yield_now().await;
+            }
+            socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("written");
+            answers.push_str(&read_to_end(&mut socket).await);
+            assert_eq!(answers.matches("HTTP/1.1 200").count(), 21, "{piece} bytes at a time: {answers}");
+            assert_eq!(answers.matches("\r\n\r\nhello").count(), 21, "{piece} bytes at a time: {answers}");
+        }
+        shutdown.cancel();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_later_head_may_take_no_longer_than_the_first() {
+        let header_timeout = Duration::from_millis(100);
+        let (address, shutdown) = serve(LimitsConfig { header_timeout, ..LimitsConfig::default() }).await;
+        let mut socket = connect(address).await;
+        socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
+        let mut head = vec![0; 15];
+        socket.read_exact(&mut head).await.expect("answered");
+        socket.write_all(b"GET / HT").await.expect("written");
+        assert!(read_to_end(&mut socket).await.ends_with("hello"), "and nothing behind it");
+        shutdown.cancel();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_response_may_take_longer_than_a_head() {
+        let limits = LimitsConfig { header_timeout: Duration::from_millis(50), ..LimitsConfig::default() };
+        let (address, shutdown) = serve(limits).await;
+        let mut socket = connect(address).await;
+        socket.write_all(b"GET /slow HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("written");
+        assert!(read_to_end(&mut socket).await.ends_with("late"));
         shutdown.cancel();
     }
 

@@ -1,27 +1,47 @@
-//! A socket whose writes must make progress: when the peer takes nothing for a while, writing fails, and with it the connection.
+//! A socket whose writes must make progress: when the peer takes nothing for a while, writing fails, and with it the connection. It
+//! tells the connection's [`Activity`] what it does.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::activity::Activity;
 
 pub(super) struct Progress<S> {
     inner: S,
     limit: Duration,
     /// Runs from the first write that had to wait until one succeeds.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Was read already, and comes first.
+    before: Bytes,
+    activity: Arc<Activity>,
 }
 
 impl<S> Progress<S> {
     pub(super) fn new(inner: S, limit: Duration) -> Self {
-        Self { inner, limit, waiting: None }
+        Self { inner, limit, waiting: None, before: Bytes::new(), activity: Arc::default() }
+    }
+
+    /// Takes back what was read and not used.
+    pub(super) fn unread(mut self, bytes: Bytes) -> Self {
+        self.before = if self.before.is_empty() { bytes } else { [bytes, self.before].concat().into() };
+        self
+    }
+
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.activity.wrote(written.is_ready());
         if written.is_ready() {
             self.waiting = None;
             return written;
@@ -35,9 +55,27 @@ impl<S> Progress<S> {
     }
 }
 
+impl Progress<TcpStream> {
+    /// Waits until there may be something to read.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        if self.before.is_empty() { self.inner.readable().await } else { Ok(()) }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Progress<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let before = buf.filled().len();
+        if self.before.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        } else {
+            let taken = self.before.len().min(buf.remaining());
+            buf.put_slice(&self.before[..taken]);
+            self.before.advance(taken);
+        }
+        if buf.filled().len() > before {
+            self.activity.read();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
