@@ -114,7 +114,7 @@ impl Channel {
                 Event::Chunk(chunk) => self.open.extend_from_slice(&chunk),
                 Event::Cut(cut) => {
                     assert!(
-                        self.open.starts_with(&cut.payload) && (self.severed || self.open.len() == cut.payload.len())
+                        self.open.starts_with(&cut.payload.to_vec()) && (self.severed || self.open.len() == cut.payload.len())
                     );
                     assert!(cut.payload.len() < MAX_BYTES * 2 + 600_000);
                     self.open.clear();

@@ -17,6 +17,7 @@ mod lease;
 mod live;
 mod output;
 mod respond;
+mod segment_body;
 mod server;
 mod status;
 mod token;

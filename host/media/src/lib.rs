@@ -2,6 +2,7 @@
 //! clock of its own, no sockets.
 
 pub mod lint;
+pub mod pages;
 pub mod playlist;
 pub mod rtp;
 pub mod segment;
@@ -10,6 +11,7 @@ pub mod ts;
 pub mod upstream_playlist;
 pub mod window;
 
+pub use pages::Pages;
 pub use playlist::{MediaPlaylist, MultivariantPlaylist, Variant};
 pub use segment::{Codecs, Segment, SegmentPayload};
 pub use segmenter::{Counters, Cut, End, Event, Segmenter, SegmenterConfig};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
+
+use crate::pages::Pages;
 
 /// A finished segment, numbered by the window.
 #[derive(Debug, Clone)]
@@ -28,15 +29,15 @@ pub struct Segment {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SegmentPayload {
-    /// Whole MPEG-TS packets, PAT and PMT first, in one piece of memory (one write per segment).
-    MpegTs(Bytes),
+    /// Whole MPEG-TS packets, PAT and PMT first.
+    MpegTs(Pages),
 }
 
 impl SegmentPayload {
     /// Bytes held.
     pub fn len(&self) -> usize {
         match self {
-            Self::MpegTs(bytes) => bytes.len(),
+            Self::MpegTs(pages) => pages.len(),
         }
     }
 

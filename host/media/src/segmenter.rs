@@ -36,6 +36,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use crate::pages::Pages;
 use crate::segment::Codecs;
 use crate::ts::framing::Framer;
 use cutter::Cutter;
@@ -75,7 +76,7 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Cut {
     /// All of it.
-    pub payload: Bytes,
+    pub payload: Pages,
     /// From its first to the next segment's first presentation time; at least a millisecond.
     pub duration: Duration,
     /// Decoding time of its first access unit, 33 bits at 90 kHz.

@@ -11,6 +11,7 @@ use mast_model::{ChannelId, Line};
 
 use super::error::DeliveryError;
 use super::lease::{Kind, Wanted};
+use super::segment_body::SegmentBody;
 use super::token::Session;
 use super::viewer::Viewer;
 use super::{Shared, State, live, respond};
@@ -87,8 +88,8 @@ pub(super) async fn file(
 
 fn segment(published: &Published, sequence: u64) -> Result<Response<Body>, DeliveryError> {
     let segment = published.segment(sequence).ok_or(DeliveryError::NoSuchSegment)?;
-    let SegmentPayload::MpegTs(bytes) = &segment.payload else { return Err(DeliveryError::NoSuchSegment) };
-    let mut response = Body::from(bytes.clone()).into_response();
+    let SegmentPayload::MpegTs(pages) = &segment.payload else { return Err(DeliveryError::NoSuchSegment) };
+    let mut response = Response::new(Body::new(SegmentBody::new(pages.clone())));
     response.headers_mut().insert(header::CONTENT_TYPE, MPEGTS_TYPE);
     response.headers_mut().insert(header::CACHE_CONTROL, SEGMENT_CACHE);
     Ok(response)

@@ -121,7 +121,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(200)).await;
             "late"
         };
-        let router = Router::new().route("/slow", axum::routing::get(slow)).fallback(async || "hello");
+        let router =
+            Router::new().route("/slow", axum::routing::get(slow)).fallback(async |_body: axum::body::Bytes| "hello");
         let shutdown = CancellationToken::new();
         let run = run(listener, router, limits, Metrics::default(), shutdown.clone());
         // The test's runtime ends it.

@@ -195,8 +195,9 @@ impl Run {
                 position.ordinal += 1;
                 continue;
             };
-            if position.offset < payload.len() {
-                return Look::Piece(piece(payload, &mut position.offset));
+            if let Some(bytes) = payload.at(position.offset) {
+                position.offset += bytes.len();
+                return Look::Piece(bytes);
             }
             *position = Position { ordinal: position.ordinal + 1, offset: 0 };
         }
@@ -233,7 +234,7 @@ mod tests {
             duration: Duration::from_secs(2),
             started_at: Timestamp::UNIX_EPOCH,
             independent,
-            payload: SegmentPayload::MpegTs(Bytes::from_static(payload)),
+            payload: SegmentPayload::MpegTs(payload.into()),
         })
     }
 

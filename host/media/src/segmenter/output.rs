@@ -1,17 +1,14 @@
 //! The open segment's bytes, and those held back until it is known which segment they belong to.
 //!
-//! Bytes are collected in blocks and handed out as slices of them; a finished segment is put together from its slices, in
-//! memory of its own. Blocks and segments come in multiples of one size: they are what a host mostly allocates, all of them live
-//! for seconds to minutes, and with sizes of any kind the holes they leave would fit nothing.
+//! Bytes are collected in blocks, of the size of pages for the reason that [`Pages`] has, and handed out as slices of them; a
+//! finished segment is put together from its slices, in pages of its own.
 
 use bytes::{Bytes, BytesMut};
 
+use crate::pages::{PAGE, Pages};
 use crate::segmenter::Event;
 use crate::ts::packet::{PACKET, PAT_PID, Packet};
 use crate::ts::tables::Chosen;
-
-/// What memory is taken in.
-const BLOCK: usize = 32 * 1024;
 
 /// The continuity counters of the tables that are laid out here; they go on across segments.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +45,7 @@ impl Output {
 
     /// Goes on in another block. Only what is held back moves there.
     fn grow(&mut self) {
-        let room = (2 * self.held.len() + PACKET).next_multiple_of(BLOCK);
+        let room = (2 * self.held.len() + PACKET).next_multiple_of(PAGE);
         let full = std::mem::replace(&mut self.held, BytesMut::with_capacity(room));
         self.held.extend_from_slice(&full);
     }
@@ -78,14 +75,11 @@ impl Output {
     }
 
     /// Takes what was handed out, up to `until`, as a segment. What was not handed out stays, held back.
-    pub(super) fn take(&mut self, until: usize) -> Bytes {
-        let mut bytes = Vec::with_capacity(self.handed_out.next_multiple_of(BLOCK));
-        for part in self.parts.drain(..) {
-            bytes.extend_from_slice(&part);
-        }
-        bytes.truncate(until);
+    pub(super) fn take(&mut self, until: usize) -> Pages {
+        let pages = Pages::copy_of(self.parts.iter().map(|part| &part[..]), until);
+        self.parts.clear();
         self.handed_out = 0;
-        Bytes::from(bytes)
+        pages
     }
 
     /// Starts a segment with the tables and what was held back. The tables' counters go on from `counters`: what they

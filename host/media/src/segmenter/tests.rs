@@ -94,7 +94,7 @@ fn collect(segmenter: &Segmenter, events: Vec<Event>, run: &mut Run) {
                 run.open.extend_from_slice(&chunk);
             }
             Event::Cut(cut) => {
-                assert!(run.open == cut.payload, "the chunks are not the segment");
+                assert!(run.open == cut.payload.to_vec(), "the chunks are not the segment");
                 assert!(cut.duration >= Duration::from_millis(1));
                 run.open.clear();
                 run.cuts.push(cut);

@@ -1,6 +1,5 @@
-use bytes::Bytes;
-
 use super::*;
+use crate::pages::Pages;
 
 const CONFIG: WindowConfig =
     WindowConfig { listed_segments: 3, listed_duration: Duration::ZERO, target_duration: 2, uri_prefix: String::new() };
@@ -12,7 +11,7 @@ fn at(seconds: f64) -> Timestamp {
 
 fn cut(arrived: f64, seconds: f64) -> Cut {
     Cut {
-        payload: Bytes::from(vec![0; 188]),
+        payload: Pages::from(&[0; 188][..]),
         duration: Duration::from_secs_f64(seconds),
         start: 0,
         next: None,

@@ -106,8 +106,8 @@ impl ChannelTask {
         if self.inspection.last.replace(segment.sequence) == Some(segment.sequence) {
             return;
         }
-        if let SegmentPayload::MpegTs(bytes) = &segment.payload {
-            self.inspection.running = Some(self.parts.transcoder.sample(bytes.clone(), look).boxed());
+        if let SegmentPayload::MpegTs(pages) = &segment.payload {
+            self.inspection.running = Some(self.parts.transcoder.sample(pages.to_vec().into(), look).boxed());
         }
     }
 

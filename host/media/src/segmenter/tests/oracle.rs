@@ -26,7 +26,8 @@ pub(super) fn check_from(input: &[u8], run: &Run, map_pid: u16, from: usize) {
 pub(super) fn check_tables(run: &Run, map_pid: u16) {
     let mut next = [None, None];
     for (n, cut) in run.cuts.iter().enumerate() {
-        let (packets, []) = cut.payload.as_chunks() else { panic!("segment {n} is not made of packets") };
+        let payload = cut.payload.to_vec();
+        let (packets, []) = payload.as_chunks() else { panic!("segment {n} is not made of packets") };
         let pids: Vec<u16> = packets.iter().take(2).map(|packet| Packet(packet).pid()).collect();
         assert_eq!(pids, [PAT_PID, map_pid], "segment {n}");
         for packet in packets.iter().map(Packet).filter(|packet| [PAT_PID, map_pid].contains(&packet.pid())) {

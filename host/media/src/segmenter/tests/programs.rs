@@ -59,7 +59,7 @@ fn a_new_version_with_the_same_streams_changes_nothing() {
     mux.inter(SECOND, 25);
     mux.bare_gop(GOP, 50, SMALL);
     let run = check(&mux.out, "..", &[2.0, 2.0]);
-    assert_eq!(run.cuts[1].payload[188 + 10], 0xc3, "the new section is repeated");
+    assert_eq!(run.cuts[1].payload.to_vec()[188 + 10], 0xc3, "the new section is repeated");
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn the_program_goes_and_another_comes() {
     mux.bare_gop(40 * FRAME, 50, SMALL);
     let run = run(&mux.out);
     assert_eq!((run.marks(), run.seconds()), (".D".to_owned(), vec![1.2, 2.0]));
-    assert_eq!(crate::ts::packet::Packet(run.cuts[1].payload[188..].first_chunk().unwrap()).pid(), 0x1007);
+    assert_eq!(crate::ts::packet::Packet(run.cuts[1].payload.to_vec()[188..].first_chunk().unwrap()).pid(), 0x1007);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_map_moves_to_another_pid() {
     mux.section(0x1007, &map(1, BOTH));
     mux.bare_gop(GOP, 50, SMALL);
     let run = check(&mux.out, "..", &[2.0, 2.0]);
-    assert_eq!(crate::ts::packet::Packet(run.cuts[1].payload[188..].first_chunk().unwrap()).pid(), 0x1007);
+    assert_eq!(crate::ts::packet::Packet(run.cuts[1].payload.to_vec()[188..].first_chunk().unwrap()).pid(), 0x1007);
 }
 
 #[test]

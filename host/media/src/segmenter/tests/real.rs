@@ -38,7 +38,7 @@ fn check(args: &str, names: &[&str], seconds: &[f64], reference: u16) {
     }
     oracle::check_from(&input, &run, MAP, oracle::first_marked(&input, MAP, reference));
     for cut in &run.cuts {
-        assert_eq!(complaints(&cut.payload), "", "{args}");
+        assert_eq!(complaints(&cut.payload.to_vec()), "", "{args}");
     }
     let Counters { bytes, packets, access_units, .. } = run.counters;
     let expected = Counters { bytes, packets, access_units, ..Counters::default() };
@@ -138,7 +138,7 @@ fn a_ladder_is_cut_at_the_same_times() {
             let apart = clock::distance(leader.start, cut.start).unsigned_abs();
             assert!(apart < 9_000, "rung {at} starts {apart} ticks apart");
             assert!(cut.independent);
-            assert_eq!(complaints(&cut.payload), "");
+            assert_eq!(complaints(&cut.payload.to_vec()), "");
         }
     }
     assert_eq!(codecs[0].last().unwrap().resolution, Some((320, 180)));
