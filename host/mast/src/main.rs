@@ -1,5 +1,8 @@
 //! The `mast` binary.
 
+mod heap;
+
 fn main() -> std::process::ExitCode {
+    heap::settle();
     mast::cli::run()
 }

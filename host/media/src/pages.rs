@@ -8,6 +8,9 @@ use bytes::Bytes;
 /// Bytes of a page; the last one may be shorter.
 pub const PAGE: usize = 32 * 1024;
 
+/// The last page's memory is a multiple of this.
+const STEP: usize = 4 * 1024;
+
 /// Bytes that never change; clones share them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pages {
@@ -24,7 +27,8 @@ impl Pages {
             rest -= part.len();
             while !part.is_empty() {
                 if page.capacity() == 0 {
-                    page.reserve_exact(PAGE);
+                    // The last one is no larger than it has to be, in steps that others fit into.
+                    page.reserve_exact((part.len() + rest).min(PAGE).next_multiple_of(STEP));
                 }
                 let (head, tail) = part.split_at(part.len().min(PAGE - page.len()));
                 page.extend_from_slice(head);

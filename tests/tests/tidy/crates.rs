@@ -49,7 +49,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("ipnet", "networks in rules and policies"),
     ("jiff", "time with zones, and spans as people write them"),
     ("jsonschema", "plugins' settings against their declared schema"),
-    ("libc", "process groups and signals in host/ffmpeg"),
+    ("libc", "process groups, signals and limits in host/ffmpeg, the allocator in host/mast"),
     ("notify", "instance files are watched"),
     ("percent-encoding", "URL parts"),
     ("proptest", "property tests"),
