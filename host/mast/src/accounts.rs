@@ -1,5 +1,6 @@
-//! Accounts: lines in memory, backed by the store. Reads never touch the store; a password is hashed once per change and then
-//! remembered under a keyed hash.
+//! Accounts: lines in memory, backed by the store. Reads never touch the store, apart from a
+//! password's hash, which is not kept in memory: it is looked at once per change of the line, and what was verified is remembered under a
+//! keyed hash.
 //!
 //! Not here: who may watch what (bouquets are the catalogue's, policies are plugins) and how many connections are open
 //! (delivery counts sessions).
@@ -7,22 +8,25 @@
 //! Invariants: memory holds what the store holds, changed in the same order; a wrong username and a wrong password do the same
 //! work and get the same answer; a line's expiry and active flag are looked at on every call.
 
-mod password;
+mod change;
+pub(crate) mod password;
 mod request;
 mod table;
 #[cfg(test)]
 mod tests;
-mod throttle;
+pub(crate) mod throttle;
 mod verified;
 
-pub use request::{InvalidLine, LineRequest, normal_mac};
+pub use change::{Added, LineEdit};
+pub(crate) use request::stated;
+pub use request::{InvalidLine, LinePatch, LineRequest, LineTerms, normal_mac};
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use mast_model::{Classified, ErrorClass, Line, LineId, LineToken, Side};
-use mast_store::{NewLine, StateStore, StoreError};
+use mast_model::{Classified, ErrorClass, Line, LineId, LineRecord, LineToken, Side};
+use mast_store::{StateStore, StoreError};
 use tokio::sync::watch;
 
 use crate::delivery::config::LimitsConfig;
@@ -30,6 +34,9 @@ use password::Hashing;
 use table::Table;
 use throttle::Throttle;
 use verified::Verified;
+
+/// Lines looked through under one lock.
+const PIECE: usize = 10_000;
 
 /// Lines. Cheap to clone.
 #[derive(Clone)]
@@ -75,9 +82,17 @@ pub enum AccountsError {
     /// What was asked for makes no line.
     #[error(transparent)]
     Invalid(#[from] InvalidLine),
-    /// No line has this username.
-    #[error("there is no line with username \"{0}\"")]
-    NoSuchLine(String),
+    /// No line has this id.
+    #[error("there is no line {0}")]
+    NoSuchLine(LineId),
+    /// The line is not as the caller has seen it.
+    #[error("line {id} has changed since: it has revision {revision}; read it again")]
+    Changed {
+        /// The line.
+        id: LineId,
+        /// What it has.
+        revision: u64,
+    },
     /// A device belongs to one line.
     #[error("device {mac} is bound to line \"{username}\"")]
     DeviceTaken {
@@ -99,7 +114,7 @@ impl Classified for AccountsError {
         match self {
             Self::Invalid(_) => ErrorClass::Invalid,
             Self::NoSuchLine(_) => ErrorClass::NotFound,
-            Self::DeviceTaken { .. } => ErrorClass::Conflict,
+            Self::DeviceTaken { .. } | Self::Changed { .. } => ErrorClass::Conflict,
             Self::Store(error) => error.class(),
             Self::Interrupted(_) => ErrorClass::Internal,
         }
@@ -110,10 +125,23 @@ impl Classified for AccountsError {
     }
 }
 
+impl From<password::HashingError> for AccountsError {
+    fn from(error: password::HashingError) -> Self {
+        Self::Interrupted(error.to_string())
+    }
+}
+
+impl From<password::Busy> for Refusal {
+    fn from(_: password::Busy) -> Self {
+        Self::Busy
+    }
+}
+
 impl Accounts {
     /// Reads every line of the store. Blocks.
     pub fn open(store: Arc<dyn StateStore>, limits: &LimitsConfig) -> Result<Self, StoreError> {
-        let table = Table::of(store.lines()?);
+        let mut table = Table::default();
+        store.each_line(&mut |record| drop(table.put(&record)))?;
         let inner = Inner {
             store,
             table: RwLock::new(table),
@@ -144,12 +172,13 @@ impl Accounts {
         if inner.throttle.blocks(client) {
             return Err(Refusal::Throttled);
         }
-        let hash = line.as_ref().map(|line| line.password_hash.clone());
         // Held to the end, so that the next in turn sees this failure.
-        let (_turn, right) = inner.hashing.verify(turn, password, hash.clone()).await?;
-        // As the line is now: it may have changed while it was verified.
-        let now = line.filter(|_| right).and_then(|line| self.find(line.id));
-        match now.filter(|line| Some(&line.password_hash) == hash.as_ref()) {
+        let (this, again) = (Arc::clone(&self.inner), Arc::clone(&self.inner));
+        let id = line.map(|line| line.id);
+        let find = move || this.record(id?).map(|record| (record.password_hash.clone(), record));
+        let after = move |password: &_, record| again.confirm(&record, password);
+        let (_turn, confirmed) = inner.hashing.verify(turn, password, find, after).await?;
+        match confirmed {
             Some(line) => {
                 inner.verified.remember(fingerprint, &line);
                 usable(line)
@@ -193,9 +222,39 @@ impl Accounts {
         self.inner.changes.subscribe()
     }
 
-    /// Every line, in the order in which they were added.
-    pub fn list(&self) -> Vec<Arc<Line>> {
-        self.inner.table().all()
+    /// The line with this username, usable or not.
+    pub fn by_username(&self, username: &str) -> Option<Arc<Line>> {
+        self.inner.table().by_username(username)
+    }
+
+    /// The first `most` lines after `after` that are `wanted`, in the order in which they were added. Looks at memory only, a piece at a
+    /// time, so that a search through a million lines keeps nobody else waiting.
+    pub async fn select(
+        &self,
+        after: Option<LineId>,
+        most: usize,
+        wanted: impl Fn(&Line) -> bool + Send + 'static,
+    ) -> Result<Vec<Arc<Line>>, AccountsError> {
+        self.blocking(move |inner| {
+            let (mut found, mut after) = (Vec::new(), after);
+            loop {
+                let table = inner.table();
+                let mut piece = table.after(after).take(PIECE).peekable();
+                if piece.peek().is_none() {
+                    return Ok(found);
+                }
+                for line in piece {
+                    after = Some(line.id);
+                    if wanted(line) {
+                        found.push(Arc::clone(line));
+                    }
+                    if found.len() == most {
+                        return Ok(found);
+                    }
+                }
+            }
+        })
+        .await
     }
 
     /// How many lines there are.
@@ -203,44 +262,9 @@ impl Accounts {
         self.inner.table().count()
     }
 
-    /// Adds a line.
-    pub async fn add(&self, request: LineRequest) -> Result<Arc<Line>, AccountsError> {
-        let new = request.validated()?;
-        self.blocking(move |inner| {
-            let token = match new.token {
-                Some(token) => token,
-                None => LineToken::from_bytes(password::random()?),
-            };
-            // The slow part, before anybody else is made to wait.
-            let password_hash = password::hash(new.password.expose())?;
-            let _order = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((mac, owner)) = inner.table().bound_elsewhere(&new.macs) {
-                return Err(AccountsError::DeviceTaken { mac, username: owner.username.clone() });
-            }
-            let line = inner.store.add_line(NewLine {
-                username: new.username,
-                password_hash,
-                token,
-                max_connections: new.max_connections,
-                expires: new.expires,
-                bouquets: new.bouquets,
-                macs: new.macs,
-            })?;
-            Ok(inner.publish(line))
-        })
-        .await
-    }
-
-    /// Switches a line on or off; its sessions end with the next look at it.
-    pub async fn set_active(&self, username: &str, active: bool) -> Result<Arc<Line>, AccountsError> {
-        let username = username.to_owned();
-        self.blocking(move |inner| {
-            let _order = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = inner.table().by_username(&username);
-            let id = found.ok_or(AccountsError::NoSuchLine(username))?.id;
-            Ok(inner.publish(inner.store.update_line(id, &mut |line| line.active = active)?))
-        })
-        .await
+    /// Everything that is stored of these lines, in this order; those that do not exist are left out.
+    pub async fn records(&self, ids: Vec<LineId>) -> Result<Vec<LineRecord>, AccountsError> {
+        self.blocking(move |inner| Ok(inner.store.lines(&ids)?)).await
     }
 
     /// How often a password was hashed; the same for known and unknown usernames.
@@ -265,11 +289,15 @@ impl Inner {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, line: Line) -> Arc<Line> {
-        let line = Arc::new(line);
-        self.table.write().unwrap_or_else(PoisonError::into_inner).put(line.clone());
-        self.changes.send_modify(|count| *count += 1);
-        line
+    /// As stored; a store that cannot be read has no line, and says so in the log.
+    fn record(&self, id: LineId) -> Option<LineRecord> {
+        match self.store.lines(&[id]) {
+            Ok(records) => records.into_iter().next(),
+            Err(error) => {
+                tracing::error!(line = %id, %error, "a line could not be read");
+                None
+            }
+        }
     }
 
     fn refuse(&self, client: IpAddr) -> Refusal {

@@ -1,74 +1,162 @@
-//! The admin API, so far on the control socket in the data folder: what `mast line` talks to while a server runs.
+//! The admin API, `/api/v1`: over HTTP for operators with a session or an API key, and on the control socket in the data folder for whoever
+//! has the machine (`mast line`, `mast operator`, `mast apikey`). One router serves both; a command without a running server runs the
+//! same router on the store itself.
 //!
-//! | request | answer |
-//! |---|---|
-//! | `GET /api/v1/status` | `version`, `started`, `lines`, and what the rooms add |
-//! | `GET /api/v1/lines` | `{"lines": [line]}` |
-//! | `POST /api/v1/lines` with a [`LineRequest`](crate::accounts::LineRequest) | 201 and the line |
-//! | `POST /api/v1/lines/{username}/disable`, `.../enable` | the line |
+//! What a request passes: `access` (who is it, may it, and does it come from the operator's own pages), `once` (was it done already), the
+//! handler, and `access` again, which sets the header fields that every answer has. API.md describes it for those who use it; the
+//! OpenAPI document is made from the handlers.
 //!
-//! A line is `id`, `username`, `token`, `max_connections`, `expires`, `active`, `bouquets`, `macs`, `created`; an error is
-//! `{"error": {"code", "message"}}`. Whoever may open the socket may do everything: it is open to the account that the host runs under, and
-//! to nobody else. Operators with passwords and keys come with the admin API over HTTP.
+//! Handlers only translate: rules, transactions and the audit log are the rooms'. What a room refuses becomes a status in `error`, and
+//! nowhere else.
 
+#![allow(unused_qualifications, reason = "utoipa::path writes them")]
+
+mod access;
+mod audit;
+mod catalog;
 pub mod client;
 mod error;
+mod extract;
+mod keys;
 mod lines;
+mod once;
+mod openapi;
+mod operators;
+mod page;
+mod session;
 mod socket;
 mod status;
 #[cfg(test)]
 mod tests;
 
-pub use error::{AdminError, ErrorBody, ErrorView};
-pub use lines::{LineList, LineView};
+pub use error::{AdminError, ErrorBody, ErrorView, Problem};
+pub use keys::{KeyView, MadeKeyView};
+pub use lines::{Created, LineView};
+pub use operators::OperatorView;
+pub use page::Page;
 pub use socket::{ControlSocket, SocketError};
 pub use status::StatusPart;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::any;
 use jiff::Timestamp;
+use mast_store::{StateStore, forget_done};
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Accounts;
+use crate::catalog::Catalog;
+use crate::operators::Operators;
+use access::{Door, Guard};
+use once::InFlight;
 
-/// No request is larger than a line.
-const BODY_LIMIT: usize = 64 * 1024;
+/// What most requests may bring.
+const BODY_LIMIT: usize = 256 * 1024;
+/// What may be imported at once, and the answer that may be kept for a repeated request is smaller by far.
+const IMPORT_LIMIT: usize = 32 << 20;
+
+/// A request is remembered for a day; an hour more does no harm.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What the admin API works with.
 pub struct AdminDeps {
+    /// The store: the audit log, and what was done for requests that must not be done twice.
+    pub store: Arc<dyn StateStore>,
     /// The lines.
     pub accounts: Accounts,
-    /// Names of the bouquets that lines may have.
-    pub bouquets: Vec<String>,
-    /// What the rooms say of themselves. The part `http` holds `listening`, the address of the HTTP side, for printed URLs.
+    /// Who may use it.
+    pub operators: Operators,
+    /// Channels and bouquets.
+    pub catalog: Catalog,
+    /// What the rooms say of themselves. The part `http` holds `listening`, the address of the HTTP side, for printed URLs; `instances`
+    /// the plugin instances.
     pub status: Vec<StatusPart>,
 }
 
 struct Context {
     deps: AdminDeps,
     started: Timestamp,
+    in_flight: InFlight,
+    /// The OpenAPI document, as it is sent.
+    document: String,
 }
 
 type Shared = axum::extract::State<Arc<Context>>;
 
-/// Answers on the control socket until `stop`, then finishes the requests that are under way and removes the socket.
-pub async fn serve(socket: ControlSocket, deps: AdminDeps, stop: CancellationToken) -> std::io::Result<()> {
-    let router = router(Arc::new(Context { deps, started: Timestamp::now() }));
-    let (listener, _cleanup) = socket.into_parts();
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+/// The admin API. Cheap to clone.
+#[derive(Clone)]
+pub struct Admin {
+    context: Arc<Context>,
 }
 
-fn router(context: Arc<Context>) -> Router {
-    Router::new()
-        .route("/api/v1/status", get(status::show))
-        .route("/api/v1/lines", get(lines::list).post(lines::add))
-        .route("/api/v1/lines/{username}/disable", post(lines::disable))
-        .route("/api/v1/lines/{username}/enable", post(lines::enable))
-        .fallback(async || AdminError::NoSuchPath)
-        .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(context)
+impl Admin {
+    /// Ready to answer.
+    pub fn new(deps: AdminDeps) -> Self {
+        let (_, document) = routes().split_for_parts();
+        let document = openapi::finish(document);
+        let context = Context { deps, started: Timestamp::now(), in_flight: InFlight::default(), document };
+        Self { context: Arc::new(context) }
+    }
+
+    /// For the HTTP side: who asks must say who they are.
+    pub fn http(&self) -> Router {
+        self.router(Door::Http)
+    }
+
+    /// For whoever has the machine: nobody is asked.
+    pub fn machine(&self) -> Router {
+        self.router(Door::Machine)
+    }
+
+    /// Answers on the control socket until `stop`, then finishes the requests that are under way and removes the socket.
+    pub async fn serve(&self, socket: ControlSocket, stop: CancellationToken) -> std::io::Result<()> {
+        let (listener, _cleanup) = socket.into_parts();
+        axum::serve(listener, self.machine()).with_graceful_shutdown(stop.cancelled_owned()).await
+    }
+
+    /// Forgets requests that are too old to be repeated, until `stop`.
+    pub async fn forget(&self, stop: CancellationToken) {
+        let mut tick = tokio::time::interval(FORGET_EVERY);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            let store = Arc::clone(&self.context.deps.store);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || forget_done(&*store)).await {
+                tracing::warn!(%error, "old requests were not forgotten");
+            }
+        }
+    }
+
+    fn router(&self, door: Door) -> Router {
+        let (router, _) = routes().split_for_parts();
+        let guard = Guard { context: Arc::clone(&self.context), door };
+        let nothing = || any(async || AdminError::NoSuchPath);
+        router
+            .route("/api", nothing())
+            .route("/api/{*rest}", nothing())
+            .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&self.context), once::layer))
+            .layer(axum::middleware::from_fn_with_state(guard, access::layer))
+            .layer(DefaultBodyLimit::max(BODY_LIMIT))
+            .with_state(Arc::clone(&self.context))
+    }
+}
+
+/// Every route, and its part of the OpenAPI document.
+fn routes() -> OpenApiRouter<Arc<Context>> {
+    OpenApiRouter::with_openapi(openapi::document())
+        .merge(openapi::routes())
+        .merge(session::routes())
+        .merge(operators::routes())
+        .merge(keys::routes())
+        .merge(audit::routes())
+        .merge(status::routes())
+        .merge(lines::routes())
+        .merge(catalog::routes())
 }

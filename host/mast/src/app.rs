@@ -5,7 +5,7 @@ mod readings;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
-use crate::admin::{AdminDeps, ControlSocket};
+use crate::admin::{Admin, AdminDeps, ControlSocket};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::delivery::{Connections, Delivery, Deps};
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
+use crate::operators::Operators;
 use crate::outbound::Outbound;
 use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
 
@@ -94,6 +95,7 @@ impl App {
             slate: config.tuner.slate.clone(),
         };
         let (settings, hls) = (config.tuner.clone(), config.hls.clone());
+        let store = Arc::clone(&opened.store);
         let tuner = Tuner::new(Arc::new(upstreams), opened.store, transcoder.clone(), settings, hls);
         let warm = config.channels.iter().filter(|(_, channel)| channel.warm).map(|(id, _)| *id);
         tuner.keep_warm(warm);
@@ -107,19 +109,27 @@ impl App {
             session_key: opened.session_key,
         };
         readings::register(&deps);
-        let parts = readings::status(&deps);
-        let delivery = Delivery::start(config.http.clone(), config.limits.clone(), deps, stop_delivery.clone())
+        let listening = Arc::new(OnceLock::new());
+        let parts = readings::status(&deps).into_iter().chain([readings::http(Arc::clone(&listening))]);
+        let admin = Admin::new(AdminDeps {
+            store,
+            accounts: opened.accounts,
+            operators: opened.operators,
+            catalog: opened.catalog,
+            status: parts.collect(),
+        });
+        let (http, limits) = (config.http.clone(), config.limits.clone());
+        let delivery = Delivery::start(http, limits, deps, admin.http(), stop_delivery.clone())
             .await
             .with_context(|| format!("{} cannot be listened on; see [http] listen", config.http.listen))?;
         let address = delivery.address();
-        let admin = AdminDeps {
-            accounts: opened.accounts,
-            bouquets: config.bouquets.iter().map(|bouquet| bouquet.name.clone()).collect(),
-            status: parts.into_iter().chain([readings::http(address)]).collect(),
-        };
+        // Set here and nowhere else.
+        let _ = listening.set(address);
+        let (forgetting, stop_forgetting) = (admin.clone(), stop.clone());
+        tasks.spawn(async move { forgetting.forget(stop_forgetting).await });
         let stop_admin = stop.clone();
         tasks.spawn(async move {
-            if let Err(error) = crate::admin::serve(socket, admin, stop_admin).await {
+            if let Err(error) = admin.serve(socket, stop_admin).await {
                 tracing::error!(%error, "the control socket ended");
             }
         });
@@ -164,6 +174,7 @@ struct Opened {
     store: Arc<dyn StateStore>,
     kv: Arc<dyn PluginKv>,
     accounts: Accounts,
+    operators: Operators,
     catalog: Catalog,
     session_key: [u8; 32],
 }
@@ -174,9 +185,10 @@ impl Opened {
         let (store, kv) = Self::files(&data_dir).await?;
         let open = move || -> anyhow::Result<Self> {
             let accounts = Accounts::open(Arc::clone(&store), &limits)?;
+            let operators = Operators::open(Arc::clone(&store), limits.failed_logins_per_minute)?;
             let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
             let session_key = store.installation_key("session-key")?;
-            Ok(Self { store, kv, accounts, catalog, session_key })
+            Ok(Self { store, kv, accounts, operators, catalog, session_key })
         };
         tokio::task::spawn_blocking(open).await?
     }

@@ -7,6 +7,7 @@
 //! plugin or the host; a channel keeps its id while its (source, key) pair lives in the store.
 
 pub mod config;
+mod editing;
 mod import;
 mod lineup;
 mod refresh;
@@ -17,21 +18,26 @@ mod source;
 mod status;
 mod supervisor;
 
+pub use editing::{
+    Bouquet, BouquetPatch, CategoryEdit, CategoryPatch, ChannelEdit, ChannelPatch, DedupeBy, EditError, Effect, Rule,
+    Rules,
+};
 pub use lineup::{Lineup, LineupEntry};
 pub use resolve::ResolveError;
 pub use source::{SourceCalls, SourceEntry, SourceSet};
 pub use status::{SourceStatus, SourceWarning};
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use mast_model::{Channel, ChannelId, InstanceId, Line};
+use mast_model::{Category, CategoryId, Channel, ChannelId, InstanceId, Line};
 use mast_store::{StateStore, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use config::BouquetConfig;
+use editing::Edits;
 use schedule::Timing;
 use snapshot::{Delivered, Snapshot};
 use status::Statuses;
@@ -49,12 +55,14 @@ struct Shared {
     sources: ArcSwap<SourceSet>,
     statuses: Statuses,
     changes: watch::Sender<u64>,
+    /// Held over store and snapshot, so that both change in one order.
+    editing: Mutex<()>,
 }
 
 impl Catalog {
     /// Loads what the store holds: the last good lineups are there before any source is asked. Blocks.
     pub fn open(store: Arc<dyn StateStore>, bouquets: Vec<BouquetConfig>) -> Result<Self, StoreError> {
-        let delivered = Delivered::new(store.sources()?, bouquets);
+        let delivered = Delivered::new(store.sources()?, bouquets, Edits::load(&*store)?);
         let shared = Shared {
             store,
             snapshot: ArcSwap::from_pointee(delivered.snapshot()),
@@ -62,6 +70,7 @@ impl Catalog {
             sources: ArcSwap::default(),
             statuses: Statuses::default(),
             changes: watch::Sender::new(0),
+            editing: Mutex::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -95,6 +104,76 @@ impl Catalog {
     /// Whether a channel is in a line's lineup; constant time.
     pub fn sees(&self, line: &Line, channel: ChannelId) -> bool {
         self.lineup(line).find(channel).is_some()
+    }
+
+    /// Bouquets of the configuration, then those of the admin API, in their order.
+    pub fn bouquets(&self) -> (Vec<BouquetConfig>, Vec<Bouquet>) {
+        let configured = self.shared.delivered.configured();
+        let mut added: Vec<Bouquet> = self.edits().bouquets.into_values().collect();
+        added.retain(|bouquet| configured.iter().all(|known| known.name != bouquet.name));
+        added.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
+        (configured.to_vec(), added)
+    }
+
+    /// Names of the bouquets that lines can have.
+    pub fn bouquet_names(&self) -> Vec<String> {
+        let (configured, added) = self.bouquets();
+        configured.into_iter().map(|one| one.name).chain(added.into_iter().map(|one| one.name)).collect()
+    }
+
+    /// Every channel, hidden or not, in lineup order.
+    pub fn channel_ids(&self) -> Vec<ChannelId> {
+        self.shared.snapshot.load().channel_ids()
+    }
+
+    /// Every category, in lineup order.
+    pub fn category_ids(&self) -> Vec<CategoryId> {
+        self.shared.snapshot.load().category_ids()
+    }
+
+    /// A category.
+    pub fn category(&self, id: CategoryId) -> Option<Arc<Category>> {
+        self.shared.snapshot.load().category(id).cloned()
+    }
+
+    /// Whether a channel is in nobody's lineup.
+    pub fn hides(&self, channel: &Channel) -> bool {
+        self.shared.snapshot.load().overlay.hides(channel)
+    }
+
+    /// Channels whose upstreams are tried after this one's own, where an operator or a rule says so.
+    pub fn backups(&self, channel: ChannelId) -> Option<Vec<ChannelId>> {
+        self.shared.snapshot.load().overlay.backups(channel).cloned()
+    }
+
+    /// A channel's profile or ladder, where an operator says so.
+    pub fn profile(&self, channel: ChannelId) -> Option<String> {
+        self.shared.snapshot.load().overlay.profile(channel).cloned()
+    }
+
+    /// What is different about a channel.
+    pub fn channel_edit(&self, id: ChannelId) -> Option<ChannelEdit> {
+        self.shared.delivered.channel_edit(id)
+    }
+
+    /// What is different about a category.
+    pub fn category_edit(&self, id: CategoryId) -> Option<CategoryEdit> {
+        self.edits().categories.get(&id).cloned()
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> Rules {
+        self.edits().rules
+    }
+
+    fn edits(&self) -> Edits {
+        self.shared.delivered.edits()
+    }
+
+    /// Changes the edits in memory and lays them over a new snapshot.
+    fn apply_edits(&self, change: impl FnOnce(&mut Edits)) {
+        self.shared.delivered.change_edits(change);
+        self.publish();
     }
 
     /// Moves with every change of any source.

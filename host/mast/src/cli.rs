@@ -1,20 +1,24 @@
-//! The command line: `mast serve|check|line ...`.
+//! The command line: `mast serve|check|line|operator|apikey ...`.
 //!
 //! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
 //! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
 
+mod apikey;
 mod backend;
 mod check;
 mod line;
 mod logging;
+mod operator;
 mod output;
 mod serve;
 mod urls;
 
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 
 use crate::admin::ErrorView;
 use crate::config::{Config, Problems};
@@ -41,6 +45,12 @@ enum Command {
     /// Add, list and switch lines, whether or not a server runs
     #[command(subcommand)]
     Line(line::LineCommand),
+    /// Add operators, and let one who is locked out back in, whether or not a server runs
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
+    /// Make, list and revoke keys for the admin API, whether or not a server runs
+    #[command(subcommand)]
+    Apikey(apikey::KeyCommand),
 }
 
 #[derive(Debug, Args)]
@@ -92,6 +102,8 @@ pub fn run() -> ExitCode {
         Command::Serve(config) => (false, serve::run(&config.config)),
         Command::Check { config, json } => return check::run(&config.config, json),
         Command::Line(command) => (command.json(), line::run(command)),
+        Command::Operator(command) => (command.json(), operator::run(command)),
+        Command::Apikey(command) => (command.json(), apikey::run(command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,4 +116,24 @@ pub fn run() -> ExitCode {
 
 fn load(config: &ConfigArg) -> Result<Config, Failure> {
     Ok(Config::load(&config.config)?)
+}
+
+/// Runs a command that waits for something.
+fn on_a_thread(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new("internal", format!("no thread to run on: {error}")))?;
+    runtime.block_on(work)
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "write it as 2030-01-31T00:00:00Z or 2030-01-31T00:00:00+01:00".to_owned())
+}
+
+/// The first line, without its end.
+fn password_from_stdin() -> Result<String, Failure> {
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    read.map_err(|error| Failure::new("invalid_line", format!("the password could not be read: {error}")))?;
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    Ok(line)
 }

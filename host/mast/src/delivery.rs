@@ -5,6 +5,7 @@
 //! | `/live/{username}/{password}/{id}[.m3u8|.ts]`, `/live/stream_{id}[.m3u8|.ts]?token=T` | [`live`]: credentials, lineup, policies, a lease, a channel on air |
 //! | `/hls/{session}/{id}/index.m3u8`, `/hls/{session}/{id}/{sequence}.ts` | [`hls`]: a signed session, the published window |
 //! | `/healthz`, `/readyz`, `/metrics` | [`status`] |
+//! | `/api/...` | the admin room |
 //! | anything else | [`output`]: the route of a plugin, or 404 |
 //!
 //! Wire formats of viewers stay in here. Invariant: answering a segment of a living session reads no store, calls no plugin, takes no lock
@@ -111,11 +112,12 @@ struct Shared {
 type State = axum::extract::State<Arc<Shared>>;
 
 impl Delivery {
-    /// Listens, and answers until `shutdown`.
+    /// Listens, and answers until `shutdown`; `admin` answers for `/api`.
     pub async fn start(
         http: HttpConfig,
         limits: LimitsConfig,
         deps: Deps,
+        admin: Router,
         shutdown: CancellationToken,
     ) -> std::io::Result<Self> {
         let listener = server::listen(http.listen)?;
@@ -134,7 +136,7 @@ impl Delivery {
         });
         let tasks = TaskTracker::new();
         tasks.spawn(sweep(Arc::clone(&shared), shutdown.clone()));
-        tasks.spawn(server::run(listener, router(shared), limits, metrics, shutdown));
+        tasks.spawn(server::run(listener, router(shared, admin), limits, metrics, shutdown));
         tasks.close();
         Ok(Self { address, tasks })
     }
@@ -150,7 +152,9 @@ impl Delivery {
     }
 }
 
-fn router(shared: Arc<Shared>) -> Router {
+/// `admin` answers for `/api`; what viewers' responses have in common, such as being open to every site's scripts, it has not.
+fn router(shared: Arc<Shared>, admin: Router) -> Router {
+    let admin = admin.layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), respond::as_client));
     Router::new()
         .route("/live/{file}", get(live::by_token))
         .route("/live/{username}/{password}/{file}", get(live::by_credentials))
@@ -162,6 +166,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(async || error::DeliveryError::Method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), respond::finish))
         .with_state(shared)
+        .merge(admin)
 }
 
 /// Ends leases that expired, and those whose line or channel is gone: at most a second after the change.

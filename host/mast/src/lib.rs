@@ -9,5 +9,6 @@ pub mod config;
 pub mod delivery;
 pub mod extensions;
 pub mod metrics;
+pub mod operators;
 pub mod outbound;
 pub mod tuner;

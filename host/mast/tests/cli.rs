@@ -3,11 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mast::accounts::Accounts;
-use mast::admin::{self, AdminDeps, ControlSocket, StatusPart};
+use mast::admin::{Admin, AdminDeps, ControlSocket, StatusPart};
+use mast::catalog::Catalog;
 use mast::delivery::config::LimitsConfig;
+use mast::operators::Operators;
+use mast_store::StateStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -218,13 +222,20 @@ fn the_environment_overrides_the_file() {
 async fn lines_while_a_server_runs() {
     let mast = Installation::new("[http]\nlisten = \"127.0.0.1:0\"");
     let data = mast.path().join("data");
-    let store = mast_store::open_state(&data).expect("nobody holds it");
-    let accounts = Accounts::open(store.into(), &LimitsConfig::default()).expect("an empty store");
+    let store: Arc<dyn StateStore> = mast_store::open_state(&data).expect("nobody holds it").into();
+    let accounts = Accounts::open(Arc::clone(&store), &LimitsConfig::default()).expect("an empty store");
     let status = StatusPart { name: "http", read: Box::new(|| json!({ "listening": "0.0.0.0:4321" })) };
-    let deps = AdminDeps { accounts: accounts.clone(), bouquets: Vec::new(), status: vec![status] };
+    let admin = Admin::new(AdminDeps {
+        accounts: accounts.clone(),
+        operators: Operators::open(Arc::clone(&store), 30).expect("an empty store"),
+        catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
+        status: vec![status],
+        store,
+    });
     let socket = ControlSocket::bind(&data).await.expect("nobody listens");
     let stop = CancellationToken::new();
-    let server = TaskTracker::new().spawn(admin::serve(socket, deps, stop.clone()));
+    let stopped = stop.clone();
+    let server = TaskTracker::new().spawn(async move { admin.serve(socket, stopped).await });
 
     let commands = tokio::task::spawn_blocking(move || {
         let line = mast.json(&ANNA);
@@ -237,7 +248,7 @@ async fn lines_while_a_server_runs() {
     });
     let mast = commands.await.expect("no panic");
     // The server knows without looking at the store.
-    assert!(accounts.list().iter().all(|line| line.username == "anna" && !line.active));
+    assert!(accounts.by_username("anna").is_some_and(|line| !line.active));
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(30), server).await.expect("in time").expect("no panic").expect("served");
 

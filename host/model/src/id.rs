@@ -48,6 +48,19 @@ number_id! {
     LineId, u64
 }
 
+number_id! {
+    /// An operator. From 1.
+    OperatorId, u64
+}
+number_id! {
+    /// An API key. From 1.
+    ApiKeyId, u64
+}
+number_id! {
+    /// A reseller. From 1.
+    ResellerId, u64
+}
+
 /// The name of a plugin instance: the stem of its file in `plugins.d`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -7,13 +7,15 @@ pub mod destination;
 pub mod error;
 pub mod id;
 pub mod line;
+pub mod operator;
 pub mod redact;
 pub mod units;
 
 pub use catalog::{CatchUp, Category, Channel, Upstream, UpstreamKind};
 pub use destination::{Destination, DestinationRules, Refused};
 pub use error::{Classified, ErrorClass, Side};
-pub use id::{CategoryId, ChannelId, InstanceId, LineId};
-pub use line::{Line, LineToken};
+pub use id::{ApiKeyId, CategoryId, ChannelId, InstanceId, LineId, OperatorId, ResellerId};
+pub use line::{AboveLimit, Line, LineRecord, LineToken};
+pub use operator::{ApiKey, LoginSession, Operator, Role, Scope};
 pub use redact::{Secret, UpstreamUrl};
 pub use units::{ByteSize, Span};

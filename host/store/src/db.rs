@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -38,16 +38,26 @@ impl Db {
         // redb would create it with whatever the umask leaves.
         let private = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
         drop(private.map_err(|error| failed(&error))?);
-        let repairing = file.clone();
-        let database = Database::builder()
-            .set_cache_size(cache_bytes)
-            .set_repair_callback(move |_| tracing::warn!(file = %repairing.display(), "repairing after a crash"))
-            .create(&file)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(file.clone()),
-                other => failed(&other),
-            })?;
-        let db = Self { database, file };
+        let database = builder(&file, cache_bytes).create(&file).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(file.clone()),
+            other => failed(&other),
+        })?;
+        Self::prepare(Self { database, file }, tables)
+    }
+
+    /// The same on a backend of a test's own.
+    pub(crate) fn open_on(
+        file: PathBuf,
+        backend: impl StorageBackend,
+        cache_bytes: usize,
+        tables: fn(&WriteTransaction) -> Result<(), Fault>,
+    ) -> Result<Self, StoreError> {
+        let database = builder(&file, cache_bytes).create_with_backend(backend);
+        let database = database.map_err(|error| StoreError::Open { file: file.clone(), cause: error.to_string() })?;
+        Self::prepare(Self { database, file }, tables)
+    }
+
+    fn prepare(db: Self, tables: fn(&WriteTransaction) -> Result<(), Fault>) -> Result<Self, StoreError> {
         db.check_version()?;
         db.write("prepare the tables", |transaction| {
             transaction.open_table(META)?.insert(SCHEMA, VERSION)?;
@@ -97,7 +107,7 @@ impl Db {
         run().map_err(|fault| self.explain(doing, fault))
     }
 
-    fn explain(&self, doing: &'static str, fault: Fault) -> StoreError {
+    pub(crate) fn explain(&self, doing: &'static str, fault: Fault) -> StoreError {
         match fault {
             Fault::Store(error) => error,
             Fault::Database(error) => StoreError::Failed { doing, file: self.file.clone(), cause: error.to_string() },
@@ -108,6 +118,15 @@ impl Db {
             }
         }
     }
+}
+
+fn builder(file: &Path, cache_bytes: usize) -> redb::Builder {
+    let repairing = file.to_owned();
+    let mut builder = Database::builder();
+    builder
+        .set_cache_size(cache_bytes)
+        .set_repair_callback(move |_| tracing::warn!(file = %repairing.display(), "repairing after a crash"));
+    builder
 }
 
 /// A record as it is stored.

@@ -60,6 +60,12 @@ pub enum StoreError {
     /// There is no such line.
     #[error("line {0} does not exist")]
     LineNotFound(LineId),
+    /// A request with this idempotency key was done before.
+    #[error("a request with this idempotency key was done already")]
+    AlreadyDone,
+    /// The change gave up by itself, and says why elsewhere.
+    #[error("the change was not made")]
+    Abandoned,
     /// Ids are never used again, and these are used up.
     #[error("there are no {0} ids left")]
     OutOfIds(&'static str),
@@ -77,8 +83,8 @@ impl Classified for StoreError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::InUse(_) | Self::NewerSchema { .. } | Self::Open { .. } => ErrorClass::Unavailable,
-            Self::Failed { .. } | Self::Damaged { .. } => ErrorClass::Internal,
-            Self::UsernameTaken(_) | Self::TokenTaken => ErrorClass::Conflict,
+            Self::Failed { .. } | Self::Damaged { .. } | Self::Abandoned => ErrorClass::Internal,
+            Self::UsernameTaken(_) | Self::TokenTaken | Self::AlreadyDone => ErrorClass::Conflict,
             Self::LineNotFound(_) => ErrorClass::NotFound,
             Self::OutOfIds(_) | Self::QuotaExceeded { .. } => ErrorClass::Limit,
         }

@@ -1,40 +1,66 @@
 //! The store: the only crate that names redb. Rooms see the traits; the redb files behind them are `state.redb` (lines,
-//! catalogue, sequence numbers) and `plugins.redb` (plugins' key-value storage), each with one writer.
+//! operators, audit log, catalogue, sequence numbers) and `plugins.redb` (plugins' key-value storage), each with one writer.
 //!
 //! All functions block; callers run them off the serving threads. `schema.rs` has the layout of both files.
 //!
 //! Invariants: what a function returned `Ok` for survives a crash; what it failed at left nothing behind; an id or a sequence
 //! number is never handed out twice.
 
+mod audit;
 mod catalog;
 mod db;
+mod document;
 mod error;
+pub mod faults;
 mod keys;
 mod kv;
 mod lines;
+mod once;
 mod record;
+mod rows;
 mod schema;
 mod sequence;
 mod state;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
+pub use audit::{Actor, AuditEntry};
+pub use document::{Document, Kind};
 pub use error::StoreError;
-pub use record::{ImportedCatalog, ImportedCategory, ImportedChannel, NewLine, SourceRecord, Validator};
+pub use once::{Answer, Done, Once, forget_done};
+pub use record::{ImportedCatalog, ImportedCategory, ImportedChannel, SourceRecord, Validator};
+pub use transaction::{Change, Transaction};
 
 use std::path::Path;
 
 use jiff::Timestamp;
-use mast_model::{ChannelId, InstanceId, Line, LineId};
+use mast_model::{ChannelId, InstanceId, LineId, LineRecord};
 
 /// Durable state of accounts, catalogue and channels.
 pub trait StateStore: Send + Sync + 'static {
-    /// Every line, by id.
-    fn lines(&self) -> Result<Vec<Line>, StoreError>;
-    /// Adds a line; `UsernameTaken` or `TokenTaken` where it clashes.
-    fn add_line(&self, line: NewLine) -> Result<Line, StoreError>;
-    /// Changes a line in one transaction and gives it the next revision; `LineNotFound` where it is gone.
-    fn update_line(&self, id: LineId, change: &mut dyn FnMut(&mut Line)) -> Result<Line, StoreError>;
+    /// Hands out every line, by id.
+    fn each_line(&self, each: &mut dyn FnMut(LineRecord)) -> Result<(), StoreError>;
+    /// These lines, in this order; those that do not exist are left out.
+    fn lines(&self, ids: &[LineId]) -> Result<Vec<LineRecord>, StoreError>;
+
+    /// Every row of a kind of documents, by key.
+    fn rows(&self, kind: Kind) -> Result<Vec<Vec<u8>>, StoreError>;
+    /// One row of a kind of documents.
+    fn row(&self, kind: Kind, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The newest entries of the audit log with a number below `before`, newest first, among those that are `wanted`.
+    fn audit_log(
+        &self,
+        before: u64,
+        most: usize,
+        wanted: &dyn Fn(&AuditEntry) -> bool,
+    ) -> Result<Vec<AuditEntry>, StoreError>;
+    /// Runs `work` in one transaction: all of it is kept, or nothing where it fails. See [`Change::commit`].
+    fn write(
+        &self,
+        doing: &'static str,
+        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError>;
 
     /// Everything the sources delivered, by instance.
     fn sources(&self) -> Result<Vec<SourceRecord>, StoreError>;

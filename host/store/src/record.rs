@@ -1,27 +1,8 @@
 //! What goes in and out of the store.
 
 use jiff::Timestamp;
-use mast_model::{CatchUp, Category, Channel, InstanceId, LineToken, Secret, Upstream};
+use mast_model::{CatchUp, Category, Channel, InstanceId, Upstream};
 use serde::{Deserialize, Serialize};
-
-/// A line to be added; id, creation time and revision are the store's.
-#[derive(Debug, Clone)]
-pub struct NewLine {
-    /// See [`mast_model::Line`].
-    pub username: String,
-    /// PHC string of argon2id.
-    pub password_hash: Secret,
-    /// See [`mast_model::Line`].
-    pub token: LineToken,
-    /// See [`mast_model::Line`].
-    pub max_connections: u32,
-    /// See [`mast_model::Line`].
-    pub expires: Option<Timestamp>,
-    /// See [`mast_model::Line`].
-    pub bouquets: Vec<String>,
-    /// See [`mast_model::Line`].
-    pub macs: Vec<String>,
-}
 
 /// A source's catalogue before it has ids.
 #[derive(Debug, Clone, Default)]

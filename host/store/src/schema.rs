@@ -6,11 +6,13 @@
 //!
 //! | table | key | value | rule |
 //! |---|---|---|---|
-//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category` | u64 | next ids only grow |
+//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category`, `next-audit`, `next-` and a kind of documents | u64 | next ids only grow |
 //! | `keys` | name | 32 bytes | made on first use, never changed |
-//! | `lines` | line id u64 | JSON [`mast_model::Line`] | |
+//! | `lines` | line id u64 | JSON [`mast_model::LineRecord`] | |
 //! | `line-usernames` | username | line id | exactly one row for each line |
 //! | `line-tokens` | token | line id | exactly one row for each line |
+//! | `audit` | number u64 | JSON [`crate::AuditEntry`] | rows are only added |
+//! | one for each [`crate::Kind`] | bytes, see [`crate::Document`] | JSON of the document | |
 //! | `channel-ids` | (source, key) | channel id u32 | never removed |
 //! | `category-ids` | (source, key) | category id u32 | never removed |
 //! | `sources` | source | JSON [`SourceHead`] | a row for each source that ever delivered |
@@ -38,12 +40,16 @@ use serde::{Deserialize, Serialize};
 use crate::record::Validator;
 
 /// Version of both files that this code reads and writes.
-pub(crate) const VERSION: u64 = 1;
+///
+/// 1: the first. 2: operators, audit log and documents; a line has more fields, all of them optional, so that rows of version 1 are
+/// read as they are. Version 1 would drop those fields, therefore it must not open such a file.
+pub(crate) const VERSION: u64 = 2;
 /// Records in a row of `source-channels` and `source-categories`.
 pub(crate) const BATCH: usize = 512;
 
 pub(crate) const SCHEMA: &str = "schema";
 pub(crate) const NEXT_LINE: &str = "next-line";
+pub(crate) const NEXT_AUDIT: &str = "next-audit";
 pub(crate) const NEXT_CHANNEL: &str = "next-channel";
 pub(crate) const NEXT_CATEGORY: &str = "next-category";
 
@@ -57,6 +63,7 @@ pub(crate) const KEYS: TableDefinition<'_, &str, &[u8; 32]> = TableDefinition::n
 pub(crate) const LINES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("lines");
 pub(crate) const LINE_USERNAMES: TableDefinition<'_, &str, u64> = TableDefinition::new("line-usernames");
 pub(crate) const LINE_TOKENS: TableDefinition<'_, &str, u64> = TableDefinition::new("line-tokens");
+pub(crate) const AUDIT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("audit");
 pub(crate) const CHANNEL_IDS: IdTable = TableDefinition::new("channel-ids");
 pub(crate) const CATEGORY_IDS: IdTable = TableDefinition::new("category-ids");
 pub(crate) const SOURCES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sources");

@@ -1,14 +1,16 @@
 //! `state.redb` behind the trait; each area has its own file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use mast_model::{ChannelId, InstanceId, Line, LineId};
-use redb::WriteTransaction;
+use mast_model::{ChannelId, InstanceId, LineId, LineRecord};
+use redb::{StorageBackend, WriteTransaction};
 
 use crate::db::{Db, Fault};
-use crate::record::{ImportedCatalog, NewLine, SourceRecord};
-use crate::{StateStore, StoreError, schema};
+use crate::document::Kind;
+use crate::record::{ImportedCatalog, SourceRecord};
+use crate::rows::Working;
+use crate::{AuditEntry, StateStore, StoreError, Transaction, rows, schema};
 
 /// Rows are read once at start and on rare changes; the rooms keep what they need in memory.
 const CACHE_BYTES: usize = 16 << 20;
@@ -22,6 +24,10 @@ impl State {
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         Ok(Self { db: Db::open(folder, "state.redb", CACHE_BYTES, create_tables)? })
     }
+
+    pub(crate) fn open_on(file: PathBuf, backend: impl StorageBackend) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open_on(file, backend, CACHE_BYTES, create_tables)? })
+    }
 }
 
 fn create_tables(transaction: &WriteTransaction) -> Result<(), Fault> {
@@ -29,6 +35,10 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Fault> {
     transaction.open_table(schema::LINES)?;
     transaction.open_table(schema::LINE_USERNAMES)?;
     transaction.open_table(schema::LINE_TOKENS)?;
+    transaction.open_table(schema::AUDIT)?;
+    for kind in Kind::ALL {
+        transaction.open_table(rows::table(kind))?;
+    }
     transaction.open_table(schema::CHANNEL_IDS)?;
     transaction.open_table(schema::CATEGORY_IDS)?;
     transaction.open_table(schema::SOURCES)?;
@@ -40,16 +50,40 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Fault> {
 }
 
 impl StateStore for State {
-    fn lines(&self) -> Result<Vec<Line>, StoreError> {
-        self.db.read("read the lines", crate::lines::all)
+    fn each_line(&self, each: &mut dyn FnMut(LineRecord)) -> Result<(), StoreError> {
+        self.db.read("read the lines", |transaction| crate::lines::each(transaction, each))
     }
 
-    fn add_line(&self, line: NewLine) -> Result<Line, StoreError> {
-        self.db.write("add a line", |transaction| crate::lines::add(transaction, line))
+    fn lines(&self, ids: &[LineId]) -> Result<Vec<LineRecord>, StoreError> {
+        self.db.read("read lines", |transaction| crate::lines::these(transaction, ids))
     }
 
-    fn update_line(&self, id: LineId, change: &mut dyn FnMut(&mut Line)) -> Result<Line, StoreError> {
-        self.db.write("change a line", |transaction| crate::lines::update(transaction, id, change))
+    fn rows(&self, kind: Kind) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.db.read("read documents", |transaction| rows::all(transaction, kind))
+    }
+
+    fn row(&self, kind: Kind, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.read("read a document", |transaction| rows::one(transaction, kind, key))
+    }
+
+    fn audit_log(
+        &self,
+        before: u64,
+        most: usize,
+        wanted: &dyn Fn(&AuditEntry) -> bool,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.db.read("read the audit log", |transaction| crate::audit::newest(transaction, before, most, wanted))
+    }
+
+    fn write(
+        &self,
+        doing: &'static str,
+        work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.db.write(doing, |inner| {
+            let explain = |fault| self.db.explain(doing, fault);
+            work(&mut Working { inner, explain: &explain }).map_err(Fault::from)
+        })
     }
 
     fn sources(&self) -> Result<Vec<SourceRecord>, StoreError> {

@@ -1,24 +1,40 @@
+mod changes;
 mod kv_model;
 mod model;
 
 use std::path::Path;
 
 use jiff::Timestamp;
-use mast_model::{ChannelId, InstanceId, LineId, LineToken, Secret, Upstream, UpstreamKind, UpstreamUrl};
+use mast_model::{ChannelId, InstanceId, LineId, LineRecord, LineToken, Secret, Upstream, UpstreamKind, UpstreamUrl};
 use redb::Database;
 
 use super::*;
 
-fn line(username: &str, token: u8) -> NewLine {
-    NewLine {
-        username: username.to_owned(),
-        password_hash: Secret::new("$argon2id$..."),
-        token: LineToken::from_bytes([token; 32]),
+fn line(username: &str, token: u8) -> LineRecord {
+    let token = LineToken::from_bytes([token; 32]);
+    LineRecord {
         max_connections: 2,
-        expires: None,
         bouquets: vec!["sports".to_owned(), "kids".to_owned(), "sports".to_owned()],
-        macs: Vec::new(),
+        ..LineRecord::new(username, Secret::new("$argon2id$..."), token)
     }
+}
+
+fn add(store: &dyn StateStore, line: LineRecord) -> Result<LineRecord, StoreError> {
+    Change::by(Actor::machine("test")).commit(store, "add a line", |transaction| transaction.add_line(line))
+}
+
+fn update(
+    store: &dyn StateStore,
+    id: LineId,
+    change: &mut dyn FnMut(&mut LineRecord),
+) -> Result<LineRecord, StoreError> {
+    Change::by(Actor::machine("test")).commit(store, "change", |transaction| transaction.update_line(id, change))
+}
+
+fn lines(store: &dyn StateStore) -> Vec<LineRecord> {
+    let mut all = Vec::new();
+    store.each_line(&mut |line| all.push(line)).unwrap();
+    all
 }
 
 fn channel(key: &str, category: Option<&str>) -> ImportedChannel {
@@ -59,27 +75,27 @@ fn ids(record: &SourceRecord) -> Vec<u32> {
 fn lines_are_unique_and_change_in_revisions() {
     let folder = tempfile::tempdir().unwrap();
     let store = open_state(folder.path()).unwrap();
-    let anna = store.add_line(line("anna", 1)).unwrap();
+    let anna = add(&*store, line("anna", 1)).unwrap();
     assert_eq!((anna.id, anna.revision, anna.active), (LineId(1), 0, true));
     assert_eq!(anna.bouquets, ["kids", "sports"]);
-    assert!(matches!(store.add_line(line("anna", 2)), Err(StoreError::UsernameTaken(name)) if name == "anna"));
-    assert!(matches!(store.add_line(line("ben", 1)), Err(StoreError::TokenTaken)));
+    assert!(matches!(add(&*store, line("anna", 2)), Err(StoreError::UsernameTaken(name)) if name == "anna"));
+    assert!(matches!(add(&*store, line("ben", 1)), Err(StoreError::TokenTaken)));
     // Case and normalisation are the subscriber's: names are compared exactly.
-    let other = store.add_line(line("Anna", 3)).unwrap();
+    let other = add(&*store, line("Anna", 3)).unwrap();
 
-    let changed = store.update_line(anna.id, &mut |line| {
+    let changed = update(&*store, anna.id, &mut |line| {
         line.active = false;
         line.id = LineId(99);
         line.revision = 7;
     });
     let changed = changed.unwrap();
     assert_eq!((changed.id, changed.revision, changed.active), (anna.id, 1, false));
-    let clash = store.update_line(other.id, &mut |line| line.username = "anna".to_owned());
+    let clash = update(&*store, other.id, &mut |line| line.username = "anna".to_owned());
     assert!(matches!(clash, Err(StoreError::UsernameTaken(_))));
-    store.update_line(anna.id, &mut |line| line.username = "anna2".to_owned()).unwrap();
-    store.update_line(other.id, &mut |line| line.username = "anna".to_owned()).unwrap();
-    assert!(matches!(store.update_line(LineId(99), &mut |_| {}), Err(StoreError::LineNotFound(LineId(99)))));
-    let names: Vec<String> = store.lines().unwrap().into_iter().map(|line| line.username).collect();
+    update(&*store, anna.id, &mut |line| line.username = "anna2".to_owned()).unwrap();
+    update(&*store, other.id, &mut |line| line.username = "anna".to_owned()).unwrap();
+    assert!(matches!(update(&*store, LineId(99), &mut |_| {}), Err(StoreError::LineNotFound(LineId(99)))));
+    let names: Vec<String> = lines(&*store).into_iter().map(|line| line.username).collect();
     assert_eq!(names, ["anna2", "anna"]);
 }
 
@@ -193,7 +209,7 @@ fn a_row_of_another_form_is_named_without_its_content() {
         transaction.open_table(schema::LINES).unwrap().insert(1, br#"{"id":"hunter2"}"#.as_slice()).unwrap();
         transaction.commit().unwrap();
     }
-    let error = open_state(folder.path()).unwrap().lines().unwrap_err();
+    let error = open_state(folder.path()).unwrap().each_line(&mut |_| {}).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { record: "line", .. }), "{error}");
     assert!(!error.to_string().contains("hunter2"));
 }
@@ -203,7 +219,7 @@ fn a_row_of_another_form_is_named_without_its_content() {
 fn a_crash_inside_a_transaction_keeps_the_state_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = state::State::open(folder.path()).unwrap();
-    store.add_line(line("anna", 1)).unwrap();
+    add(&store, line("anna", 1)).unwrap();
     let copy = tempfile::tempdir().unwrap();
     let result = store.db.write("crash", |transaction| {
         lines::add(transaction, line("ben", 2))?;
@@ -213,10 +229,10 @@ fn a_crash_inside_a_transaction_keeps_the_state_before_it() {
     });
     assert!(result.is_err());
     for survivor in [&store as &dyn StateStore, &*open_state(copy.path()).unwrap()] {
-        let names: Vec<String> = survivor.lines().unwrap().into_iter().map(|line| line.username).collect();
+        let names: Vec<String> = lines(survivor).into_iter().map(|line| line.username).collect();
         assert_eq!(names, ["anna"]);
         assert_eq!(survivor.reserve_sequence(ChannelId(1), 1, 0).unwrap(), (0, 0));
-        assert_eq!(survivor.add_line(line("ben", 2)).unwrap().id, LineId(2));
+        assert_eq!(add(survivor, line("ben", 2)).unwrap().id, LineId(2));
     }
 }
 

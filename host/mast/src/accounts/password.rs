@@ -1,5 +1,7 @@
 //! Hashing passwords with argon2id: 19 MiB, two passes, one lane, the least that OWASP recommends. It takes tens of
 //! milliseconds and all of a core, so it runs on blocking threads, a few at a time, and those who wait are bounded too.
+//!
+//! Hashes of bcrypt, as other panels have them, are verified and never made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +13,6 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use mast_model::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{AccountsError, Refusal};
-
 /// Of no password: what an unknown username is verified against. Same parameters as [`hash`] makes.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -20,41 +20,89 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5IGhhcyB0aGlz$AAAAAA
 const MOST_WAITING: usize = 512;
 /// How long one waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// bcrypt's cost doubles the work with each step; what panels use is 10 to 12.
+const HIGHEST_COST: u32 = 14;
 
 fn argon2() -> Argon2<'static> {
     let params = Params::new(19 * 1024, 2, 1, None).expect("constants within argon2's ranges");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
+/// Why there is no hash or no random number.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct HashingError(String);
+
 /// Random bytes.
-pub(super) fn random() -> Result<[u8; 32], AccountsError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| AccountsError::Interrupted(format!("no random numbers: {error}")))?;
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], HashingError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| HashingError(format!("no random numbers: {error}")))?;
     Ok(bytes)
 }
 
+/// A password that nobody chose: 16 letters and digits that are hard to confuse, 79 bits.
+pub(crate) fn invent() -> Result<Secret, HashingError> {
+    const ALPHABET: &[u8; 31] = b"abcdefghjkmnpqrstuvwxyz23456789";
+    let mut text = String::new();
+    while text.len() < 16 {
+        let bytes: [u8; 32] = random()?;
+        // Numbers above the last multiple of the alphabet's length would favour its first letters.
+        let fair = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 31)]));
+        text.extend(fair);
+    }
+    text.truncate(16);
+    Ok(Secret::new(text))
+}
+
 /// The PHC string of a password with a fresh salt. Blocks.
-pub(super) fn hash(password: &str) -> Result<Secret, AccountsError> {
+pub(crate) fn hash(password: &str) -> Result<Secret, HashingError> {
     let hash = argon2().hash_password(password.as_bytes());
-    let hash = hash.map_err(|error| AccountsError::Interrupted(format!("the password was not hashed: {error}")))?;
+    let hash = hash.map_err(|error| HashingError(format!("the password was not hashed: {error}")))?;
     Ok(Secret::new(hash.to_string()))
 }
 
-/// Whether a password belongs to a PHC string. Blocks.
+/// Whether a password belongs to a hash. Blocks.
 fn verify(password: &str, hash: &str) -> bool {
-    // A hash in the store is one that `hash` made.
+    if is_bcrypt(hash) {
+        return bcrypt::verify(password, hash).unwrap_or(false);
+    }
+    // Any other hash in the store is one that `hash` made.
     PasswordHash::new(hash).is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
+/// Whether a text is a hash of bcrypt with a cost that can be afforded.
+pub(crate) fn is_bcrypt(hash: &str) -> bool {
+    let parts: Vec<&str> = hash.split('$').collect();
+    let [before, version, cost, rest] = parts[..] else { return false };
+    before.is_empty()
+        && matches!(version, "2a" | "2b" | "2y")
+        && cost.len() == 2
+        && cost.parse().is_ok_and(|cost: u32| (4..=HIGHEST_COST).contains(&cost))
+        && rest.len() == 53
+        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/'))
+}
+
+/// Whether a text is a hash as [`hash`] makes it, possibly with other parameters within reason.
+pub(crate) fn is_argon2id(hash: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(hash) else { return false };
+    let memory = parsed.params.get_decimal("m").is_some_and(|m| m <= 256 * 1024);
+    let passes = parsed.params.get_decimal("t").is_some_and(|t| t <= 10);
+    parsed.algorithm.as_str() == "argon2id" && memory && passes && parsed.hash.is_some()
+}
+
+/// More verifications wait than are worked off in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Busy;
+
 /// The queue of verifications.
-pub(super) struct Hashing {
+pub(crate) struct Hashing {
     turns: Arc<Semaphore>,
     places: Semaphore,
     count: AtomicU64,
 }
 
 /// Leave to hash one password.
-pub(super) struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+pub(crate) struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 impl Default for Hashing {
     fn default() -> Self {
@@ -65,32 +113,39 @@ impl Default for Hashing {
 
 impl Hashing {
     /// Waits for a turn to hash.
-    pub(super) async fn turn(&self) -> Result<Turn, Refusal> {
-        let _place = self.places.try_acquire().map_err(|_| Refusal::Busy)?;
+    pub(crate) async fn turn(&self) -> Result<Turn, Busy> {
+        let _place = self.places.try_acquire().map_err(|_| Busy)?;
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
-        Ok(Turn(turn.map_err(|_| Refusal::Busy)?.expect("the semaphore is never closed")))
+        Ok(Turn(turn.map_err(|_| Busy)?.expect("the semaphore is never closed")))
     }
 
-    /// Verifies a password against a line's hash; without one (an unknown username) it does the same work and says no. The turn
-    /// comes back, to be held until the outcome is noted.
-    pub(super) async fn verify(
+    /// Waits for a turn for work that nobody's viewing depends on.
+    pub(crate) async fn patient_turn(&self) -> Turn {
+        Turn(self.turns.clone().acquire_owned().await.expect("the semaphore is never closed"))
+    }
+
+    /// Verifies a password against the hash that `find` finds; where it finds none (an unknown username) it does the same work and says
+    /// no. Then `after` runs on the same thread with what was found. The turn comes back, to be held until the outcome is noted.
+    pub(crate) async fn verify<F: Send + 'static, T: Send + 'static>(
         &self,
         turn: Turn,
         password: &str,
-        hash: Option<Secret>,
-    ) -> Result<(Turn, bool), Refusal> {
+        find: impl FnOnce() -> Option<(Secret, F)> + Send + 'static,
+        after: impl FnOnce(&Secret, F) -> Option<T> + Send + 'static,
+    ) -> Result<(Turn, Option<T>), Busy> {
         self.count.fetch_add(1, Ordering::Relaxed);
         let password = Secret::new(password);
         let work = move || {
             // Where the caller has gone away, the turn is given back when this ends.
-            let known = hash.is_some();
-            let right = verify(password.expose(), hash.as_ref().map_or(NOBODY, Secret::expose));
-            (turn, known && right)
+            let found = find();
+            let right = verify(password.expose(), found.as_ref().map_or(NOBODY, |(hash, _)| hash.expose()));
+            let outcome = found.filter(|_| right).and_then(|(_, found)| after(&password, found));
+            (turn, outcome)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::Busy)
+        tokio::task::spawn_blocking(work).await.map_err(|_| Busy)
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 }
@@ -106,6 +161,23 @@ mod tests {
         assert!(one.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(verify("correct horse", one.expose()) && verify("correct horse", two.expose()));
         assert!(!verify("correct horse ", one.expose()) && !verify("", one.expose()) && !verify("x", "nonsense"));
+        assert!(is_argon2id(one.expose()) && !is_argon2id("$argon2id$") && !is_argon2id("plain"));
+    }
+
+    #[test]
+    fn hashes_of_other_panels() {
+        let hash = bcrypt::hash("correct horse", 4).unwrap();
+        assert!(is_bcrypt(&hash) && verify("correct horse", &hash) && !verify("correct cow", &hash));
+        let too_costly = hash.replacen("$04$", "$20$", 1);
+        for bad in ["", "$2b$", "$2b$10$short", "plain", &too_costly, &hash.replacen("$2b", "$2x", 1)] {
+            assert!(!is_bcrypt(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn invented_passwords_differ() {
+        let (one, two) = (invent().unwrap(), invent().unwrap());
+        assert!(one != two && one.expose().len() == 16);
     }
 
     /// Otherwise an unknown username would be answered at once.

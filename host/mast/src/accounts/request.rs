@@ -1,168 +1,204 @@
-//! What is asked for when a line is added, and the rules it must follow.
+//! What is asked for when lines are added or changed, and the rules that every line follows.
 
-use jiff::Timestamp;
-use mast_model::{LineToken, Secret};
-use serde::{Deserialize, Serialize};
+mod rules;
+
+pub use rules::{InvalidLine, normal_mac};
+pub(super) use rules::{check_password, check_record};
+
+use jiff::{SignedDuration, Timestamp};
+use mast_model::{AboveLimit, LineRecord, LineToken, Secret};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::password;
 
 /// A line to be added.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRequest {
     /// 1 to 64 characters, no white space, slash or control characters: it stands in paths.
     pub username: String,
-    /// 1 to 128 characters, no control characters and no slash: it stands in paths.
-    pub password: Secret,
-    /// Connections allowed at once, from 1 to 10,000; default 1.
-    #[serde(default = "one")]
-    pub max_connections: u32,
-    /// When it ends; none for never.
+    /// 1 to 128 characters, no control characters and no slash: it stands in paths. Where missing, the host invents one and
+    /// answers it this once.
     #[serde(default)]
-    pub expires: Option<Timestamp>,
-    /// Names of bouquets; none for every channel.
+    #[schema(value_type = Option<String>)]
+    pub password: Option<Secret>,
+    /// Instead of a password: its hash by argon2id or bcrypt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub password_hash: Option<Secret>,
+    /// The token to give it, 64 hexadecimal digits; random where missing.
     #[serde(default)]
-    pub bouquets: Vec<String>,
-    /// MAC addresses in any notation.
-    #[serde(default)]
-    pub macs: Vec<String>,
-    /// The token to give it; random where missing.
-    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     pub token: Option<LineToken>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub terms: LineTerms,
 }
 
-fn one() -> u32 {
-    1
+/// What a line may have; what is missing in a change stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineTerms {
+    /// Connections allowed at once, from 1 to 10,000; 1 for a new line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10000)]
+    pub max_connections: Option<u32>,
+    /// What happens above that: `deny_new`, which a new line has, or `stop_oldest`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub above_limit: Option<AboveLimit>,
+    /// When it ends; null for never.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires: Option<Option<Timestamp>>,
+    /// Off where false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active: Option<bool>,
+    /// Made to try the service out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<bool>,
+    /// Names of bouquets; none for every channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bouquets: Option<Vec<String>>,
+    /// MAC addresses in any notation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macs: Option<Vec<String>>,
+    /// Output instances that it may use; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Vec<String>>,
+    /// Profiles that it may watch; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<Vec<String>>,
+    /// Networks such as `192.0.2.0/24`, handed to policies as `line-networks`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<Vec<String>>,
+    /// Countries such as `AT`, handed to policies as `line-countries`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub countries: Option<Vec<String>>,
+    /// Parts of User-Agent fields, handed to policies as `line-devices`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<Vec<String>>,
+    /// For operators, at most 4,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// The subscriber's address for mail; null for none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stated")]
+    #[schema(value_type = Option<String>)]
+    pub email: Option<Option<String>>,
 }
 
-/// Why a request makes no line. No message holds a password or token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidLine {
-    /// The username.
-    #[error("username {0:?} is not usable: use 1 to 64 characters without white space, slashes and control characters")]
-    Username(String),
-    /// The password.
-    #[error("the password is not usable: use 1 to 128 characters without slashes and control characters")]
-    Password,
-    /// The number of connections.
-    #[error("max_connections is {0}: use 1 to 10000")]
-    MaxConnections(u32),
-    /// A device.
-    #[error("{0:?} is not a MAC address: write it as 00:1a:79:12:34:56")]
-    Mac(String),
-    /// A bouquet.
-    #[error("there is no bouquet {name:?}; {known}")]
-    Bouquet {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
+/// A change of a line; what is missing stays as it is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinePatch {
+    /// As in a new line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// As in a new line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub password: Option<Secret>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub terms: LineTerms,
+}
+
+/// `null` is something else than a field that is not there.
+pub(crate) fn stated<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl LineTerms {
+    /// Writes what is stated into a line.
+    pub(super) fn apply(&self, line: &mut LineRecord) {
+        fn set<T: Clone>(field: &mut T, stated: &Option<T>) {
+            if let Some(stated) = stated {
+                field.clone_from(stated);
+            }
+        }
+        set(&mut line.max_connections, &self.max_connections);
+        set(&mut line.above_limit, &self.above_limit);
+        set(&mut line.expires, &self.expires);
+        set(&mut line.active, &self.active);
+        set(&mut line.trial, &self.trial);
+        set(&mut line.bouquets, &self.bouquets);
+        set(&mut line.macs, &self.macs);
+        set(&mut line.outputs, &self.outputs);
+        set(&mut line.profiles, &self.profiles);
+        set(&mut line.networks, &self.networks);
+        set(&mut line.countries, &self.countries);
+        set(&mut line.devices, &self.devices);
+        set(&mut line.notes, &self.notes);
+        set(&mut line.email, &self.email);
+    }
+}
+
+/// A new line that is ready to be stored, and the password that was invented for it.
+pub(super) struct Prepared {
+    pub(super) record: LineRecord,
+    pub(super) invented: Option<Secret>,
 }
 
 impl LineRequest {
-    /// Checks everything that does not depend on other lines, and brings MAC addresses into normal form.
-    pub(super) fn validated(mut self) -> Result<Self, InvalidLine> {
-        let username = &self.username;
-        let username_fits = (1..=64).contains(&username.chars().count())
-            && !username.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '\\'));
-        if !username_fits || matches!(username.as_str(), "." | "..") {
-            return Err(InvalidLine::Username(self.username));
+    /// A line with this password and nothing else said.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
+        let terms = LineTerms::default();
+        Self {
+            username: username.into(),
+            password: Some(Secret::new(password)),
+            password_hash: None,
+            token: None,
+            terms,
         }
-        let password = self.password.expose();
-        let password_fits = (1..=128).contains(&password.chars().count())
-            && !password.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'));
-        if !password_fits || matches!(password, "." | "..") {
-            return Err(InvalidLine::Password);
-        }
-        if !(1..=10_000).contains(&self.max_connections) {
-            return Err(InvalidLine::MaxConnections(self.max_connections));
-        }
-        let normal = |mac: &String| normal_mac(mac).ok_or_else(|| InvalidLine::Mac(mac.clone()));
-        self.macs = self.macs.iter().map(normal).collect::<Result<_, _>>()?;
-        Ok(self)
     }
 
-    /// Refuses bouquets that do not exist: such a line would see nothing.
-    pub fn check_bouquets<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Result<(), InvalidLine> {
-        let known: Vec<&str> = known.into_iter().collect();
-        match self.bouquets.iter().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => {
-                let known = match known.is_empty() {
-                    true => "mast.toml has none, add [bouquet.NAME]".to_owned(),
-                    false => format!("mast.toml has {}", known.join(", ")),
-                };
-                Err(InvalidLine::Bouquet { name: name.clone(), known })
-            }
+    /// Checks everything that does not depend on other lines, before anything is hashed.
+    pub(super) fn check(&self) -> Result<LineRecord, InvalidLine> {
+        if let Some(password) = &self.password {
+            check_password(password)?;
         }
+        let hash = match &self.password_hash {
+            Some(_) if self.password.is_some() => return Err(InvalidLine::TwoPasswords),
+            Some(hash) if !(password::is_bcrypt(hash.expose()) || password::is_argon2id(hash.expose())) => {
+                return Err(InvalidLine::PasswordHash);
+            }
+            Some(hash) => hash.clone(),
+            None => Secret::new(""),
+        };
+        let token = self.token.unwrap_or_else(|| LineToken::from_bytes([0; 32]));
+        let mut record = LineRecord::new(self.username.clone(), hash, token);
+        self.terms.apply(&mut record);
+        check_record(&mut record)?;
+        Ok(record)
+    }
+
+    /// Hashes, which is slow, and fills in what is missing. Blocks.
+    pub(super) fn prepare(self, mut record: LineRecord) -> Result<Prepared, password::HashingError> {
+        if self.token.is_none() {
+            record.token = LineToken::from_bytes(password::random()?);
+        }
+        if self.password_hash.is_some() {
+            return Ok(Prepared { record, invented: None });
+        }
+        let invented = if self.password.is_none() { Some(password::invent()?) } else { None };
+        if let Some(password) = invented.as_ref().or(self.password.as_ref()) {
+            record.password_hash = password::hash(password.expose())?;
+        }
+        Ok(Prepared { record, invented })
+    }
+
+    /// Whether a password must be hashed, which takes its time.
+    pub(super) fn is_slow(&self) -> bool {
+        self.password_hash.is_none()
     }
 }
 
-/// A MAC address in lower case with colons, from any notation; none where it is none.
-pub fn normal_mac(text: &str) -> Option<String> {
-    let digits: String = text.trim().chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
-    if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let digits = digits.to_ascii_lowercase();
-    let pairs: Vec<&str> = (0..12).step_by(2).map(|at| &digits[at..at + 2]).collect();
-    Some(pairs.join(":"))
+/// The later of now and the end so far, plus a time; a line without an end keeps none.
+pub(super) fn extended(expires: Option<Timestamp>, by: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+    expires.map(|end| end.max(now).checked_add(by).unwrap_or(Timestamp::MAX))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(username: &str, password: &str) -> LineRequest {
-        LineRequest {
-            username: username.to_owned(),
-            password: Secret::new(password),
-            max_connections: 1,
-            expires: None,
-            bouquets: Vec::new(),
-            macs: Vec::new(),
-            token: None,
-        }
-    }
-
-    #[test]
-    fn usernames_and_passwords() {
-        let (long_name, long_password) = ("n".repeat(64), "p".repeat(128));
-        for (username, password) in
-            [("anna", "p"), ("ä@b.example", "with space?&#%"), (long_name.as_str(), long_password.as_str())]
-        {
-            assert!(request(username, password).validated().is_ok(), "{username}");
-        }
-        for username in ["", " ", "a b", "a/b", "a\\b", "a\u{7f}", "a\u{a0}b", ".", "..", &"n".repeat(65)] {
-            let error = request(username, "secret").validated().unwrap_err();
-            assert_eq!(error, InvalidLine::Username(username.to_owned()));
-        }
-        for password in ["", "a/b", "a\nb", "..", &"p".repeat(129)] {
-            let error = request("anna", password).validated().unwrap_err();
-            assert_eq!(error, InvalidLine::Password);
-        }
-    }
-
-    #[test]
-    fn connections_and_bouquets() {
-        for (count, fits) in [(0, false), (1, true), (10_000, true), (10_001, false)] {
-            let request = LineRequest { max_connections: count, ..request("anna", "p") };
-            assert_eq!(request.validated().is_ok(), fits, "{count}");
-        }
-        let request = LineRequest { bouquets: vec!["kids".to_owned(), "sprots".to_owned()], ..request("anna", "p") };
-        let error = request.check_bouquets(["kids", "sports"]).unwrap_err().to_string();
-        assert_eq!(error, "there is no bouquet \"sprots\"; mast.toml has kids, sports");
-        assert!(request.check_bouquets(["kids", "sprots"]).is_ok());
-        assert!(request.check_bouquets([]).unwrap_err().to_string().contains("add [bouquet.NAME]"));
-    }
-
-    #[test]
-    fn mac_addresses() {
-        for text in ["00:1A:79:12:34:56", "00-1a-79-12-34-56", "001a.7912.3456", " 001A79123456 "] {
-            assert_eq!(normal_mac(text).as_deref(), Some("00:1a:79:12:34:56"), "{text}");
-        }
-        for text in ["", "00:1A:79", "00:1A:79:12:34:5G", "00:1A:79:12:34:56:78", "00 1A 79 12 34 56"] {
-            assert_eq!(normal_mac(text), None, "{text}");
-        }
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Addresses remembered; beyond it half of them are forgotten, whichever.
 const MOST: usize = 65_536;
 
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     limit: u32,
     clients: Mutex<HashMap<IpAddr, Failures>>,
 }
@@ -21,17 +21,17 @@ struct Failures {
 }
 
 impl Throttle {
-    pub(super) fn new(limit: u32) -> Self {
+    pub(crate) fn new(limit: u32) -> Self {
         Self { limit, clients: Mutex::default() }
     }
 
     /// Whether the client has used up its failures.
-    pub(super) fn blocks(&self, client: IpAddr) -> bool {
+    pub(crate) fn blocks(&self, client: IpAddr) -> bool {
         self.blocks_at(client, Instant::now())
     }
 
     /// Counts a failure.
-    pub(super) fn failed(&self, client: IpAddr) {
+    pub(crate) fn failed(&self, client: IpAddr) {
         self.failed_at(client, Instant::now());
     }
 

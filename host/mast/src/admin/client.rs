@@ -1,8 +1,10 @@
-//! Requests to the control socket of a running server, for the command line.
+//! Requests to the admin API for the command line: over the control socket of a running server, or to a router of its own on the store,
+//! where none runs. Both are the same API.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
@@ -10,9 +12,12 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tower::ServiceExt;
 
-use super::error::{ErrorBody, ErrorView};
+use super::error::{ErrorView, Problem};
+use super::page::Page;
 use super::socket::{self, ControlSocket};
+use super::{Admin, LineView};
 
 /// Hashing a password may have to wait for others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +31,7 @@ pub enum ClientError {
     #[error("{}", .0.message)]
     Refused(ErrorView),
     /// There is no answer, or none that makes sense.
-    #[error("the server on {file} did not answer properly: {cause}")]
+    #[error("{file} did not answer properly: {cause}")]
     Broken {
         /// The socket.
         file: PathBuf,
@@ -35,15 +40,30 @@ pub enum ClientError {
     },
 }
 
-/// A server that answers on its control socket.
-pub struct Client {
-    data_dir: PathBuf,
+/// Whoever answers.
+pub struct Client(Transport);
+
+enum Transport {
+    /// A server, on the control socket of its data folder.
+    Socket(PathBuf),
+    /// This process, with the store open.
+    Own(Router),
 }
 
 impl Client {
     /// The server of a data folder; none where nobody answers.
     pub async fn find(data_dir: &Path) -> Option<Self> {
-        socket::connect(data_dir).await.ok().map(|_| Self { data_dir: data_dir.to_owned() })
+        socket::connect(data_dir).await.ok().map(|_| Self(Transport::Socket(data_dir.to_owned())))
+    }
+
+    /// This process.
+    pub fn own(admin: &Admin) -> Self {
+        Self(Transport::Own(admin.machine()))
+    }
+
+    /// Whether it is a running server.
+    pub fn is_server(&self) -> bool {
+        matches!(self.0, Transport::Socket(_))
     }
 
     /// Asks for something.
@@ -56,13 +76,39 @@ impl Client {
         self.request(Method::POST, path, body).await
     }
 
+    /// Changes something.
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.request(Method::PATCH, path, Some(body)).await
+    }
+
+    /// Removes something.
+    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.request(Method::DELETE, path, None::<&()>).await
+    }
+
+    /// Every line, a page at a time.
+    pub async fn lines(&self) -> Result<Vec<LineView>, ClientError> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page: Page<LineView> = self.get(&format!("/api/v1/lines?limit=1000{cursor}")).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
+    }
+
     async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
-        let broken = |cause: String| ClientError::Broken { file: ControlSocket::path(&self.data_dir), cause };
+        let broken = |cause: String| match &self.0 {
+            Transport::Socket(data_dir) => ClientError::Broken { file: ControlSocket::path(data_dir), cause },
+            Transport::Own(_) => ClientError::Broken { file: "this process".into(), cause },
+        };
         let body = match body {
             Some(body) => serde_json::to_vec(body).map_err(|error| broken(error.to_string()))?,
             None => Vec::new(),
@@ -74,15 +120,30 @@ impl Client {
             .header("content-type", "application/json")
             .body(Body::from(body))
             .map_err(|error| broken(error.to_string()))?;
-        let stream = socket::connect(&self.data_dir).await.map_err(|error| broken(error.to_string()))?;
-        let answer = tokio::time::timeout(PATIENCE, exchange(stream, request)).await;
+        let answer = async {
+            match &self.0 {
+                Transport::Socket(data_dir) => {
+                    let stream = socket::connect(data_dir).await.map_err(|error| error.to_string())?;
+                    exchange(stream, request).await
+                }
+                Transport::Own(router) => {
+                    let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+                    let succeeded = answer.status().is_success();
+                    let body = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await;
+                    Ok((succeeded, body.map_err(|error| error.to_string())?.to_bytes().to_vec()))
+                }
+            }
+        };
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
         let answer = answer.map_err(|_| broken(format!("no answer within {PATIENCE:?}")))?;
         let (succeeded, bytes) = answer.map_err(broken)?;
         if succeeded {
-            return serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()));
+            // Nothing to say is said with an empty body.
+            let bytes = if bytes.is_empty() { b"null".as_slice() } else { &bytes };
+            return serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()));
         }
-        match serde_json::from_slice::<ErrorBody>(&bytes) {
-            Ok(body) => Err(ClientError::Refused(body.error)),
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(ClientError::Refused(problem.into())),
             Err(error) => Err(broken(error.to_string())),
         }
     }

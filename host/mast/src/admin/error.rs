@@ -1,13 +1,16 @@
-//! The only place of the admin API where an error becomes a status and a public sentence.
+//! The only place of the admin API where an error becomes a status and a public sentence: a problem document (RFC 9457).
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::http::StatusCode;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mast_model::{Classified, ErrorClass};
+use mast_store::StoreError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::accounts::{AccountsError, InvalidLine};
+use crate::catalog::EditError;
+use crate::operators::{LoginRefusal, OperatorsError};
 
 /// What a request failed at.
 #[derive(Debug, thiserror::Error)]
@@ -18,12 +21,60 @@ pub enum AdminError {
     /// Something is there, for another method.
     #[error("this path does not know this method")]
     MethodNotAllowed,
+    /// Nobody is known.
+    #[error("log in, or send an API key as Authorization: Bearer KEY")]
+    NotLoggedIn,
+    /// The operator or the key may not.
+    #[error("this needs the scope {0}")]
+    MissingScope(&'static str),
+    /// A session's request without its token.
+    #[error("this request of a session needs its token in the header field X-CSRF-Token; GET /api/v1/whoami tells it")]
+    Csrf,
+    /// Only operators have this.
+    #[error("this is for operators, not for whoever has the machine")]
+    NoOperator,
     /// The body is not what is expected.
-    #[error("the request is not usable: {0}")]
+    #[error("{0}")]
     Body(#[from] JsonRejection),
+    /// The path is not what is expected.
+    #[error("there is nothing under this path")]
+    Path(#[from] PathRejection),
+    /// The query is not what is expected.
+    #[error("the query is not usable: {0}")]
+    Query(#[from] QueryRejection),
+    /// Something else in the request.
+    #[error("{0}")]
+    Invalid(String),
+    /// Larger than may be.
+    #[error("the request's body is too large")]
+    TooLarge,
+    /// Rows of an import.
+    #[error("{} rows cannot be imported, nothing was changed", .0.len())]
+    Rows(Vec<RowProblem>),
+    /// The same idempotency key with another request.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// The same request is being done.
+    #[error("the same request is being done right now")]
+    InProgress,
+    /// It was done, and its answer is not there to be repeated.
+    #[error("this request was done already; its answer is not kept")]
+    AnswerNotKept,
+    /// Logging in.
+    #[error(transparent)]
+    Login(#[from] LoginRefusal),
     /// The lines refused.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
+    /// The operators refused.
+    #[error(transparent)]
+    Operators(#[from] OperatorsError),
+    /// The catalogue refused.
+    #[error(transparent)]
+    Catalog(#[from] EditError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl From<InvalidLine> for AdminError {
@@ -32,7 +83,35 @@ impl From<InvalidLine> for AdminError {
     }
 }
 
-/// An error as it is sent.
+/// A row that cannot be imported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RowProblem {
+    /// Which, from 1, without the head.
+    pub row: usize,
+    /// Why.
+    pub message: String,
+}
+
+/// An error as it is sent, with the content type `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:mast:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// For people.
+    pub detail: String,
+    /// For programs; never changes.
+    pub code: String,
+    /// Rows of an import that cannot be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<RowProblem>,
+}
+
+/// An error as commands print it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// The error.
@@ -48,26 +127,65 @@ pub struct ErrorView {
     pub message: String,
 }
 
+impl From<Problem> for ErrorView {
+    fn from(problem: Problem) -> Self {
+        let rows = problem.rows.iter().map(|row| format!("\nrow {}: {}", row.row, row.message));
+        let message = rows.fold(problem.detail, |all, row| all + &row);
+        Self { code: problem.code, message }
+    }
+}
+
 impl AdminError {
-    /// Status, stable code and sentence.
-    fn public(&self) -> (StatusCode, &'static str, String) {
-        let (status, code) = match self {
-            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NoSuchPath | Self::Path(_) => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::NotLoggedIn => (StatusCode::UNAUTHORIZED, "not_logged_in"),
+            Self::MissingScope(_) => (StatusCode::FORBIDDEN, "missing_scope"),
+            Self::Csrf => (StatusCode::FORBIDDEN, "csrf"),
+            Self::NoOperator => (StatusCode::CONFLICT, "no_operator"),
             Self::Body(rejection) => (rejection.status(), "invalid_request"),
-            Self::Accounts(error) => (status_of(error.class()), code_of(error)),
-        };
-        let message = match self {
-            Self::Body(rejection) => format!("the request is not usable: {}", rejection.body_text()),
-            other => other.to_string(),
-        };
-        (status, code, message)
+            Self::Query(_) | Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Rows(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_rows"),
+            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Self::InProgress => (StatusCode::CONFLICT, "in_progress"),
+            Self::AnswerNotKept => (StatusCode::CONFLICT, "done_already"),
+            Self::Login(refusal) => of_login(refusal),
+            Self::Accounts(AccountsError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
+            Self::Operators(OperatorsError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
+            Self::Catalog(EditError::Changed(_)) => (StatusCode::PRECONDITION_FAILED, "changed"),
+            Self::Catalog(EditError::Store(error)) => of_store(error),
+            Self::Catalog(error) => (status_of(error.class()), of_catalog(error)),
+            Self::Accounts(AccountsError::Store(error)) | Self::Operators(OperatorsError::Store(error)) => {
+                of_store(error)
+            }
+            Self::Store(error) => of_store(error),
+            Self::Accounts(error) => (status_of(error.class()), of_accounts(error)),
+            Self::Operators(error) => (status_of(error.class()), of_operators(error)),
+        }
     }
 
     /// As it is sent.
-    pub fn body(&self) -> ErrorBody {
-        let (_, code, message) = self.public();
-        ErrorBody { error: ErrorView { code: code.to_owned(), message } }
+    pub fn problem(&self) -> Problem {
+        let (status, code) = self.status_and_code();
+        let detail = match self {
+            Self::Body(rejection) => format!("the request is not usable: {}", rejection.body_text()),
+            Self::Query(rejection) => format!("the query is not usable: {}", rejection.body_text()),
+            // What broke is for the log.
+            _ if status == StatusCode::INTERNAL_SERVER_ERROR => {
+                "the host could not do this; its log says why".to_owned()
+            }
+            other => other.to_string(),
+        };
+        Problem {
+            kind: format!("urn:mast:problem:{code}"),
+            title: status.canonical_reason().unwrap_or("error").to_owned(),
+            status: status.as_u16(),
+            detail,
+            code: code.to_owned(),
+            rows: if let Self::Rows(rows) = self { rows.iter().take(100).cloned().collect() } else { Vec::new() },
+        }
     }
 }
 
@@ -85,26 +203,87 @@ fn status_of(class: ErrorClass) -> StatusCode {
     }
 }
 
-fn code_of(error: &AccountsError) -> &'static str {
-    use mast_store::StoreError;
+fn of_login(refusal: &LoginRefusal) -> (StatusCode, &'static str) {
+    match refusal {
+        LoginRefusal::BadCredentials => (StatusCode::UNAUTHORIZED, "bad_credentials"),
+        LoginRefusal::CodeNeeded => (StatusCode::UNAUTHORIZED, "code_needed"),
+        LoginRefusal::Throttled => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+        LoginRefusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        LoginRefusal::Failed(error) => (status_of(error.class()), of_operators(error)),
+    }
+}
+
+fn of_store(error: &StoreError) -> (StatusCode, &'static str) {
+    let code = match error {
+        StoreError::LineNotFound(_) => "no_such_line",
+        StoreError::UsernameTaken(_) => "username_taken",
+        StoreError::TokenTaken => "token_taken",
+        StoreError::AlreadyDone => "done_already",
+        _ => "store_failed",
+    };
+    (status_of(error.class()), code)
+}
+
+fn of_catalog(error: &EditError) -> &'static str {
+    match error {
+        EditError::Invalid(_) => "invalid_edit",
+        EditError::NotFound(_) => "not_found",
+        EditError::Conflict(_) => "conflict",
+        EditError::Changed(_) => "changed",
+        EditError::Store(error) => of_store(error).1,
+        EditError::Interrupted(_) => "internal",
+    }
+}
+
+fn of_accounts(error: &AccountsError) -> &'static str {
     match error {
         AccountsError::Invalid(InvalidLine::Bouquet { .. }) => "no_such_bouquet",
         AccountsError::Invalid(_) => "invalid_line",
-        AccountsError::NoSuchLine(_) | AccountsError::Store(StoreError::LineNotFound(_)) => "no_such_line",
+        AccountsError::NoSuchLine(_) => "no_such_line",
+        AccountsError::Changed { .. } => "changed",
         AccountsError::DeviceTaken { .. } => "device_taken",
-        AccountsError::Store(StoreError::UsernameTaken(_)) => "username_taken",
-        AccountsError::Store(StoreError::TokenTaken) => "token_taken",
-        AccountsError::Store(_) => "store_failed",
+        AccountsError::Store(error) => of_store(error).1,
         AccountsError::Interrupted(_) => "internal",
+    }
+}
+
+fn of_operators(error: &OperatorsError) -> &'static str {
+    match error {
+        OperatorsError::Invalid(_) => "invalid_operator",
+        OperatorsError::NoSuchOperator(_) => "no_such_operator",
+        OperatorsError::NoSuchKey(_) => "no_such_api_key",
+        OperatorsError::UsernameTaken(_) => "username_taken",
+        OperatorsError::LastOwner => "last_owner",
+        OperatorsError::Changed { .. } => "changed",
+        OperatorsError::NotYours(_) => "missing_scope",
+        OperatorsError::BadCode => "bad_code",
+        OperatorsError::Store(error) => of_store(error).1,
+        OperatorsError::Interrupted(_) => "internal",
     }
 }
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
-        let (status, _, message) = self.public();
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
-            tracing::error!(%message, "admin request failed");
+            tracing::error!(error = %self, "admin request failed");
         }
-        (status, Json(self.body())).into_response()
+        let mut response = (status, axum::Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"mast\""));
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            _ => {}
+        }
+        response
     }
 }

@@ -1,92 +1,200 @@
-//! `/api/v1/lines`.
+//! `/api/v1/lines`. A list is chosen in memory and read from the store a page at a time.
 
+mod bulk;
+mod csv;
+mod panel;
+mod transfer;
+mod view;
+
+pub use bulk::Created;
+pub use view::LineView;
+
+use std::sync::Arc;
+
+use axum::Extension;
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use mast_model::{Line, LineId};
-use serde::{Deserialize, Serialize};
+use mast_model::{Line, LineId, LineRecord, Scope};
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::{AdminError, Shared};
-use crate::accounts::LineRequest;
+use super::extract::{Asked, At, Changing, Expected, Known, Me, Sent, Tagged};
+use super::once::Confidential;
+use super::page::{Page, Paging};
+use super::{AdminError, Context, Shared};
+use crate::accounts::{AccountsError, InvalidLine, LineEdit, LinePatch, LineRequest, LineTerms};
 
-/// A line as operators see it: everything but the password.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineView {
-    /// Its id.
-    pub id: LineId,
-    /// Its username.
-    pub username: String,
-    /// Its token.
-    pub token: String,
-    /// Connections allowed at once.
-    pub max_connections: u32,
-    /// When it ends; null for never.
-    pub expires: Option<Timestamp>,
-    /// False where an operator switched it off.
-    pub active: bool,
-    /// Its bouquets; none means every channel.
-    pub bouquets: Vec<String>,
-    /// Its devices.
-    pub macs: Vec<String>,
-    /// When it was made.
-    pub created: Timestamp,
+pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(show, change, remove))
+        .routes(routes!(rotate_token))
+        .merge(bulk::routes())
+        .merge(transfer::routes())
 }
 
-impl From<&Line> for LineView {
-    fn from(line: &Line) -> Self {
-        Self {
-            id: line.id,
-            username: line.username.clone(),
-            token: line.token.expose().to_owned(),
-            max_connections: line.max_connections,
-            expires: line.expires,
-            active: line.active,
-            bouquets: line.bouquets.clone(),
-            macs: line.macs.clone(),
-            created: line.created,
-        }
+/// Which lines.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LineQuery {
+    /// How many at most, 1 to 1,000; 100 where missing.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Only the line with exactly this username.
+    username: Option<String>,
+    /// Only those whose username contains this, whatever the case.
+    search: Option<String>,
+    /// Only those that are switched on, or off.
+    active: Option<bool>,
+    /// Only those that have ended, or have not.
+    expired: Option<bool>,
+    /// Only those that end before this.
+    #[param(value_type = Option<String>, format = DateTime)]
+    expires_before: Option<Timestamp>,
+    /// Only trials, or no trials.
+    trial: Option<bool>,
+    /// Only those that have this bouquet.
+    bouquet: Option<String>,
+}
+
+impl LineQuery {
+    fn wants(&self, line: &Line, search: Option<&str>, now: Timestamp) -> bool {
+        let expired = line.expires.is_some_and(|end| end <= now);
+        search.is_none_or(|part| line.username.to_lowercase().contains(part))
+            && self.active.is_none_or(|active| line.active == active)
+            && self.expired.is_none_or(|wanted| expired == wanted)
+            && self.expires_before.is_none_or(|time| line.expires.is_some_and(|end| end < time))
+            && self.trial.is_none_or(|trial| line.trial == trial)
+            && self.bouquet.as_ref().is_none_or(|bouquet| line.bouquets.contains(bouquet))
     }
 }
 
-/// Every line.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct LineList {
-    /// In the order in which they were added.
-    pub lines: Vec<LineView>,
+/// Whether the tokens, which are credentials, may be seen.
+fn sees_tokens(Me(me): &Me) -> bool {
+    me.scopes.has(Scope::LinesWrite)
 }
 
-pub(super) async fn list(State(context): Shared) -> Json<LineList> {
-    let lines = context.deps.accounts.list();
-    Json(LineList { lines: lines.iter().map(|line| LineView::from(&**line)).collect() })
-}
-
-pub(super) async fn add(
+/// Lines, in the order in which they were added.
+#[utoipa::path(get, path = "/api/v1/lines", tag = "lines", params(LineQuery),
+    responses((status = 200, body = Page<LineView>)))]
+async fn list(
     State(context): Shared,
-    request: Result<Json<LineRequest>, JsonRejection>,
-) -> Result<(StatusCode, Json<LineView>), AdminError> {
-    let Json(request) = request?;
-    request.check_bouquets(context.deps.bouquets.iter().map(String::as_str))?;
-    let line = context.deps.accounts.add(request).await?;
-    tracing::info!(line = %line.id, username = %line.username, "line added");
-    Ok((StatusCode::CREATED, Json(LineView::from(&*line))))
+    me: Me,
+    Asked(query): Asked<LineQuery>,
+) -> Result<Json<Page<LineView>>, AdminError> {
+    let paging = Paging { limit: query.limit, cursor: query.cursor.clone() };
+    let (limit, after) = (paging.limit()?, paging.after()?.map(LineId));
+    let accounts = &context.deps.accounts;
+    let now = Timestamp::now();
+    let search = query.search.as_ref().map(|part| part.to_lowercase());
+    let username = query.username.clone();
+    let wants = move |line: &Line| query.wants(line, search.as_deref(), now);
+    let found = match username {
+        Some(username) => {
+            let line = accounts.by_username(&username);
+            line.into_iter().filter(|line| wants(line) && after.is_none_or(|after| line.id > after)).collect()
+        }
+        None => accounts.select(after, limit + 1, wants).await?,
+    };
+    let records = accounts.records(found.iter().map(|line| line.id).collect()).await?;
+    let views = records.iter().map(|record| LineView::new(record, sees_tokens(&me))).collect();
+    Ok(Json(Page::of(views, limit, |view| view.id.to_string())))
 }
 
-pub(super) async fn disable(context: Shared, username: Path<String>) -> Result<Json<LineView>, AdminError> {
-    set_active(context, username, false).await
-}
-
-pub(super) async fn enable(context: Shared, username: Path<String>) -> Result<Json<LineView>, AdminError> {
-    set_active(context, username, true).await
-}
-
-async fn set_active(
+/// Adds a line.
+#[utoipa::path(post, path = "/api/v1/lines", tag = "lines", request_body = LineRequest,
+    responses((status = 201, body = Created)))]
+async fn add(
     State(context): Shared,
-    Path(username): Path<String>,
-    active: bool,
-) -> Result<Json<LineView>, AdminError> {
-    let line = context.deps.accounts.set_active(&username, active).await?;
-    tracing::info!(line = %line.id, username = %line.username, active, "line switched");
-    Ok(Json(LineView::from(&*line)))
+    Changing(change): Changing,
+    Sent(request): Sent<LineRequest>,
+) -> Result<Response, AdminError> {
+    check_bouquets(&context, &request.terms)?;
+    let added = context.deps.accounts.add(vec![request], change).await?.remove(0);
+    tracing::info!(line = %added.record.id, username = added.record.username, "line added");
+    let (revision, body) = (added.record.revision, Created::from(&added));
+    let secret = body.password.is_some().then_some(Extension(Confidential));
+    let answer = Tagged::created(revision, body).into_response();
+    Ok(match secret {
+        Some(secret) => (secret, answer).into_response(),
+        None => answer,
+    })
+}
+
+/// A line.
+#[utoipa::path(get, path = "/api/v1/lines/{id}", tag = "lines", params(("id" = u64, Path)),
+    responses((status = 200, body = LineView)))]
+async fn show(State(context): Shared, me: Me, At(id): At<u64>, known: Known) -> Result<Response, AdminError> {
+    let record = context.deps.accounts.records(vec![LineId(id)]).await?.into_iter().next();
+    let record = record.ok_or(AccountsError::NoSuchLine(LineId(id)))?;
+    Ok(Tagged::new(record.revision, LineView::new(&record, sees_tokens(&me))).unless(&known))
+}
+
+/// Changes a line; what is missing stays as it is.
+#[utoipa::path(patch, path = "/api/v1/lines/{id}", tag = "lines", params(("id" = u64, Path)),
+    request_body = LinePatch, responses((status = 200, body = LineView)))]
+async fn change(
+    State(context): Shared,
+    At(id): At<u64>,
+    Expected(expected): Expected,
+    Changing(change): Changing,
+    Sent(patch): Sent<LinePatch>,
+) -> Result<Response, AdminError> {
+    check_bouquets(&context, &patch.terms)?;
+    let edit = LineEdit::Patch(Box::new(patch));
+    let record = context.deps.accounts.edit(vec![LineId(id)], expected, edit, change).await?.remove(0);
+    tracing::info!(line = %record.id, username = record.username, "line changed");
+    Ok(tagged(&record))
+}
+
+/// Removes a line; whoever watches with it is cut off.
+#[utoipa::path(delete, path = "/api/v1/lines/{id}", tag = "lines", params(("id" = u64, Path)),
+    responses((status = 204)))]
+async fn remove(
+    State(context): Shared,
+    At(id): At<u64>,
+    Expected(expected): Expected,
+    Changing(change): Changing,
+) -> Result<StatusCode, AdminError> {
+    context.deps.accounts.remove(vec![LineId(id)], expected, change).await?;
+    tracing::info!(line = id, "line removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a line a new token; URLs with the old one end.
+#[utoipa::path(post, path = "/api/v1/lines/{id}/token", tag = "lines", params(("id" = u64, Path)),
+    responses((status = 200, body = LineView)))]
+async fn rotate_token(
+    State(context): Shared,
+    At(id): At<u64>,
+    Expected(expected): Expected,
+    Changing(change): Changing,
+) -> Result<Response, AdminError> {
+    let accounts = &context.deps.accounts;
+    let record = accounts.edit(vec![LineId(id)], expected, LineEdit::RotateToken, change).await?.remove(0);
+    tracing::info!(line = %record.id, username = record.username, "line has a new token");
+    Ok(tagged(&record))
+}
+
+fn tagged(record: &LineRecord) -> Response {
+    Tagged::new(record.revision, LineView::new(record, true)).into_response()
+}
+
+/// Refuses bouquets that do not exist: such a line would see nothing.
+fn check_bouquets(context: &Context, terms: &LineTerms) -> Result<(), AdminError> {
+    let Some(wanted) = &terms.bouquets else { return Ok(()) };
+    let known = context.deps.catalog.bouquet_names();
+    let Some(name) = wanted.iter().find(|name| !known.contains(name)) else { return Ok(()) };
+    let known = match known.is_empty() {
+        true => "there are none yet, add [bouquet.NAME] to mast.toml or POST /api/v1/bouquets".to_owned(),
+        false => format!("there are {}", known.join(", ")),
+    };
+    Err(InvalidLine::Bouquet { name: name.clone(), known }.into())
 }

@@ -1,10 +1,18 @@
 //! `/api/v1/status`: what each room says of itself, gathered without knowing the rooms.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-use super::Shared;
+use super::{Context, Shared};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
+    OpenApiRouter::new().routes(routes!(show))
+}
 
 /// What one room says of itself.
 pub struct StatusPart {
@@ -14,7 +22,16 @@ pub struct StatusPart {
     pub read: Box<dyn Fn() -> Value + Send + Sync>,
 }
 
-pub(super) async fn show(State(context): Shared) -> Json<Value> {
+impl Context {
+    /// What one room says; null where it says nothing.
+    pub(super) fn part(&self, name: &str) -> Value {
+        self.deps.status.iter().find(|part| part.name == name).map_or(Value::Null, |part| (part.read)())
+    }
+}
+
+/// Version, start, number of lines, and what each room says of itself.
+#[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Value)))]
+async fn show(State(context): Shared) -> Json<Value> {
     let mut status = Map::new();
     for part in &context.deps.status {
         status.insert(part.name.to_owned(), (part.read)());

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, ClientError};
 use super::*;
+use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::LimitsConfig;
 
 struct Server {
@@ -15,17 +16,31 @@ struct Server {
     task: JoinHandle<std::io::Result<()>>,
 }
 
+/// An admin API on a store of its own, with two bouquets.
+pub(super) fn admin(data_dir: &Path) -> Admin {
+    let store: Arc<dyn StateStore> = mast_store::open_state(data_dir).unwrap().into();
+    let bouquet = |name: &str| BouquetConfig {
+        name: name.to_owned(),
+        sources: Vec::new(),
+        categories: Vec::new(),
+        channels: Vec::new(),
+    };
+    Admin::new(AdminDeps {
+        accounts: Accounts::open(Arc::clone(&store), &LimitsConfig::default()).unwrap(),
+        operators: Operators::open(Arc::clone(&store), 30).unwrap(),
+        catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
+        status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],
+        store,
+    })
+}
+
 impl Server {
     async fn start(data_dir: &Path) -> Self {
-        let store = mast_store::open_state(data_dir).unwrap();
-        let deps = AdminDeps {
-            accounts: Accounts::open(store.into(), &LimitsConfig::default()).unwrap(),
-            bouquets: vec!["kids".to_owned(), "sports".to_owned()],
-            status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],
-        };
+        let admin = admin(data_dir);
         let socket = ControlSocket::bind(data_dir).await.unwrap();
         let stop = CancellationToken::new();
-        let task = tokio_util::task::TaskTracker::new().spawn(serve(socket, deps, stop.clone()));
+        let stopped = stop.clone();
+        let task = tokio_util::task::TaskTracker::new().spawn(async move { admin.serve(socket, stopped).await });
         Self { stop, task }
     }
 
@@ -56,25 +71,23 @@ async fn lines_over_the_socket() {
     assert!(line["created"].take().is_string());
     let expected = json!({
         "id": 1, "username": "anna", "token": "ab".repeat(32), "max_connections": 3, "expires": "2030-01-01T00:00:00Z",
-        "active": true, "bouquets": ["sports"], "macs": ["00:1a:79:00:00:01"], "created": null,
+        "active": true, "bouquets": ["sports"], "macs": ["00:1a:79:00:00:01"], "created": null, "above_limit": "deny_new",
+        "trial": false, "outputs": [], "profiles": [], "networks": [], "countries": [], "devices": [], "notes": "",
+        "email": null, "reseller": null, "revision": 0,
     });
     assert_eq!(line, expected);
 
-    let short: Value = client
-        .post("/api/v1/lines", Some(&json!({ "username": "b&n ä?".replace(' ', ""), "password": "p" })))
-        .await
-        .unwrap();
+    let short: Value = client.post("/api/v1/lines", Some(&json!({ "username": "b&nä?" }))).await.unwrap();
     assert_eq!((&short["max_connections"], &short["expires"]), (&json!(1), &json!(null)));
     assert_eq!(short["token"].as_str().map(str::len), Some(64));
+    assert_eq!(short["password"].as_str().map(str::len), Some(16), "invented");
 
-    let off: Value = client.post("/api/v1/lines/anna/disable", None::<&()>).await.unwrap();
-    assert_eq!(off["active"], json!(false));
-    let on: Value = client.post("/api/v1/lines/b%26n%C3%A4%3F/disable", None::<&()>).await.unwrap();
-    assert_eq!(on["username"], short["username"]);
-    let on: Value = client.post("/api/v1/lines/anna/enable", None::<&()>).await.unwrap();
-    assert_eq!(on["active"], json!(true));
+    let off: Value = client.patch("/api/v1/lines/1", &json!({ "active": false })).await.unwrap();
+    assert_eq!((&off["active"], &off["revision"]), (&json!(false), &json!(1)));
+    let found: Value = client.get("/api/v1/lines?username=b%26n%C3%A4%3F").await.unwrap();
+    assert_eq!(found["items"][0]["username"], short["username"]);
     let all: Value = client.get("/api/v1/lines").await.unwrap();
-    assert_eq!(all["lines"].as_array().map(Vec::len), Some(2));
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(2));
     assert!(!all.to_string().contains("argon2") && !all.to_string().contains("hunter2"));
 
     let status: Value = client.get("/api/v1/status").await.unwrap();
@@ -100,15 +113,32 @@ async fn refusals_have_codes_and_sentences() {
         add(json!({ "username": "ben", "password": "p", "token": "short" })).await,
         add(json!({ "username": "ben", "password": "p", "expires": "tomorrow" })).await,
         add(json!({ "username": "ben", "password": "p", "max_conections": 2 })).await,
-        add(json!({ "username": "ben" })).await,
-        add(json!({ "username": "n".repeat(100_000), "password": "p" })).await,
-        client.post("/api/v1/lines/nobody/disable", None::<&()>).await,
+        add(json!({ "password": "p" })).await,
+        add(json!({ "username": "n".repeat(300_000), "password": "p" })).await,
+        client.patch("/api/v1/lines/99", &json!({})).await,
+        client.get("/api/v1/lines/nonsense").await,
+        client.get("/api/v1/lines?limit=0").await,
         client.get("/api/v1/nothing").await,
-        client.get("/api/v1/lines/anna/disable").await,
+        client.get("/api/v1/lines/1/token").await,
     ];
     let all: Vec<String> = refusals.into_iter().map(refusal).collect();
     insta::assert_snapshot!(all.join("\n"));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_without_a_server_speaks_the_same_api() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Client::own(&admin(folder.path()));
+    assert!(!client.is_server());
+    let line: Value =
+        client.post("/api/v1/lines", Some(&json!({ "username": "anna", "password": "p" }))).await.unwrap();
+    client.delete(&format!("/api/v1/lines/{}", line["id"])).await.unwrap();
+    assert_eq!(client.lines().await.unwrap().len(), 0);
+    let log: Value = client.get("/api/v1/audit").await.unwrap();
+    let actions: Vec<&str> =
+        log["items"].as_array().unwrap().iter().filter_map(|entry| entry["action"].as_str()).collect();
+    assert_eq!(actions, ["line.delete", "line.create"]);
 }
 
 #[tokio::test]

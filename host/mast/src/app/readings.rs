@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -139,8 +140,8 @@ pub(super) fn status(deps: &Deps) -> Vec<StatusPart> {
 }
 
 /// Where the HTTP side listens; `mast line` prints URLs with it.
-pub(super) fn http(address: SocketAddr) -> StatusPart {
-    part("http", move || json!({ "listening": address }))
+pub(super) fn http(address: Arc<OnceLock<SocketAddr>>) -> StatusPart {
+    part("http", move || json!({ "listening": address.get() }))
 }
 
 fn part(name: &'static str, read: impl Fn() -> Value + Send + Sync + 'static) -> StatusPart {

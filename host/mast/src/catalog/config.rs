@@ -1,8 +1,9 @@
-//! `[bouquet.NAME]`: what is sold. A channel belongs to a bouquet when any of its lists names it. Bouquets get their own editor with
-//! the admin API; until then they are configuration.
+//! `[bouquet.NAME]`: what is sold. A channel belongs to a bouquet when any of its lists names it. Bouquets of
+//! the admin API stand beside these; a name that is used here cannot be used there.
 
 use mast_model::{ChannelId, InstanceId};
 
+use super::editing::Bouquet;
 use crate::config::reader::Section;
 
 /// One bouquet.
@@ -16,6 +17,13 @@ pub struct BouquetConfig {
     pub categories: Vec<String>,
     /// `channels`: these channels.
     pub channels: Vec<ChannelId>,
+}
+
+impl From<&Bouquet> for BouquetConfig {
+    fn from(bouquet: &Bouquet) -> Self {
+        let Bouquet { name, sources, categories, channels, .. } = bouquet.clone();
+        Self { name, sources, categories, channels }
+    }
 }
 
 impl BouquetConfig {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use mast_model::{Category, Channel, ChannelId, InstanceId};
+use mast_model::{Category, CategoryId, Channel, ChannelId, InstanceId};
 use mast_store::{SourceRecord, Validator};
 use quick_cache::sync::Cache;
 
 use super::config::BouquetConfig;
+use super::editing::{ChannelEdit, Edits, Overlay};
 use super::lineup::Lineup;
 
 /// Different sets of bouquets whose lineups are kept ready.
@@ -19,7 +20,10 @@ pub(super) struct Snapshot {
     channels: HashMap<ChannelId, Arc<Channel>>,
     /// In lineup order.
     sources: Vec<Arc<Source>>,
-    bouquets: Arc<[BouquetConfig]>,
+    categories: HashMap<CategoryId, Arc<Category>>,
+    /// What operators changed.
+    pub(super) overlay: Overlay,
+    bouquets: Vec<BouquetConfig>,
     lineups: Cache<Vec<String>, Arc<Lineup>>,
 }
 
@@ -42,6 +46,7 @@ struct State {
     sources: BTreeMap<InstanceId, Arc<Source>>,
     /// None until the set of sources is known: everything counts.
     present: Option<BTreeSet<InstanceId>>,
+    edits: Edits,
 }
 
 /// What a refresh needs to know of the last accepted one.
@@ -53,10 +58,36 @@ pub(super) struct LastImport {
 }
 
 impl Delivered {
-    pub(super) fn new(records: Vec<SourceRecord>, bouquets: Vec<BouquetConfig>) -> Self {
+    pub(super) fn new(records: Vec<SourceRecord>, bouquets: Vec<BouquetConfig>, edits: Edits) -> Self {
         let sources =
             records.into_iter().map(|record| (record.source.clone(), Arc::new(Source::new(record)))).collect();
-        Self { bouquets: bouquets.into(), state: Mutex::new(State { sources, present: None }) }
+        Self { bouquets: bouquets.into(), state: Mutex::new(State { sources, present: None, edits }) }
+    }
+
+    /// Bouquets of the configuration.
+    pub(super) fn configured(&self) -> &[BouquetConfig] {
+        &self.bouquets
+    }
+
+    pub(super) fn is_configured(&self, name: &str) -> bool {
+        self.bouquets.iter().any(|bouquet| bouquet.name == name)
+    }
+
+    pub(super) fn edits(&self) -> Edits {
+        self.state().edits.clone()
+    }
+
+    pub(super) fn channel_edit(&self, id: ChannelId) -> Option<ChannelEdit> {
+        self.state().edits.channels.get(&id).cloned()
+    }
+
+    pub(super) fn change_edits(&self, change: impl FnOnce(&mut Edits)) {
+        change(&mut self.state().edits);
+    }
+
+    /// A snapshot as it would be with other edits.
+    pub(super) fn preview(&self, edits: &Edits) -> Snapshot {
+        self.snapshot_of(&self.state(), edits)
     }
 
     pub(super) fn has(&self, source: &InstanceId) -> bool {
@@ -91,24 +122,32 @@ impl Delivered {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        self.snapshot_of(&self.state())
+        let state = self.state();
+        self.snapshot_of(&state, &state.edits)
     }
 
     /// Swaps in a snapshot. Under the lock, so that an older one never replaces a newer.
     pub(super) fn publish(&self, current: &ArcSwap<Snapshot>) {
         let state = self.state();
-        current.store(Arc::new(self.snapshot_of(&state)));
+        current.store(Arc::new(self.snapshot_of(&state, &state.edits)));
     }
 
-    fn snapshot_of(&self, state: &State) -> Snapshot {
+    fn snapshot_of(&self, state: &State, edits: &Edits) -> Snapshot {
         let counts = |id: &InstanceId| state.present.as_ref().is_none_or(|present| present.contains(id));
-        let sources: Vec<Arc<Source>> =
-            state.sources.values().filter(|source| counts(&source.id)).map(Arc::clone).collect();
-        let channels = sources.iter().flat_map(|source| &source.channels);
+        let delivered = state.sources.values().filter(|source| counts(&source.id));
+        let mut sources: Vec<Source> = delivered.map(|source| Source::clone_of(source)).collect();
+        let (mut channels, mut categories): (Vec<_>, Vec<_>) =
+            sources.iter_mut().map(|source| (&mut source.channels, &mut source.categories)).unzip();
+        let overlay = Overlay::apply(edits, &mut channels, &mut categories);
+        let (channels, categories) =
+            (sources.iter().flat_map(|source| &source.channels), sources.iter().flat_map(|source| &source.categories));
+        let added = edits.bouquets.values().filter(|bouquet| !self.is_configured(&bouquet.name));
         let snapshot = Snapshot {
             channels: channels.map(|channel| (channel.id, Arc::clone(channel))).collect(),
-            sources,
-            bouquets: Arc::clone(&self.bouquets),
+            categories: categories.map(|category| (category.id, Arc::clone(category))).collect(),
+            overlay,
+            bouquets: self.bouquets.iter().cloned().chain(added.map(BouquetConfig::from)).collect(),
+            sources: sources.into_iter().map(Arc::new).collect(),
             lineups: Cache::new(LINEUPS),
         };
         // The lineup of everything is asked for first and costs most; make it here rather than in a viewer's request.
@@ -148,6 +187,26 @@ impl Snapshot {
         self.channels.get(&id).map(Arc::clone)
     }
 
+    pub(super) fn category(&self, id: CategoryId) -> Option<&Arc<Category>> {
+        self.categories.get(&id)
+    }
+
+    /// Every channel, hidden or not, in lineup order.
+    pub(super) fn channel_ids(&self) -> Vec<ChannelId> {
+        let mut all: Vec<Arc<Channel>> =
+            self.sources.iter().flat_map(|source| source.channels.iter().cloned()).collect();
+        self.overlay.sort(&mut all, &mut []);
+        all.iter().map(|channel| channel.id).collect()
+    }
+
+    /// Every category, in lineup order.
+    pub(super) fn category_ids(&self) -> Vec<CategoryId> {
+        let mut all: Vec<Arc<Category>> =
+            self.sources.iter().flat_map(|source| source.categories.iter().cloned()).collect();
+        self.overlay.sort(&mut [], &mut all);
+        all.iter().map(|category| category.id).collect()
+    }
+
     /// The lineup of these bouquets, all together; of everything where there are none.
     pub(super) fn lineup(&self, bouquets: &[String]) -> Arc<Lineup> {
         if let Some(lineup) = self.lineups.get(bouquets) {
@@ -160,17 +219,18 @@ impl Snapshot {
 
     fn make_lineup(&self, bouquets: &[String]) -> Lineup {
         let sold = (!bouquets.is_empty()).then(|| Sold::new(&self.bouquets, bouquets));
-        let mut channels = Vec::new();
-        for source in &self.sources {
-            let names: HashMap<_, _> =
-                source.categories.iter().map(|category| (category.id, category.name.as_str())).collect();
-            let visible = |channel: &&Arc<Channel>| {
-                let category = channel.category.and_then(|id| names.get(&id).copied());
-                sold.as_ref().is_none_or(|sold| sold.has(channel, category))
-            };
-            channels.extend(source.channels.iter().filter(visible).map(Arc::clone));
-        }
-        Lineup::new(channels, self.sources.iter().flat_map(|source| source.categories.iter().map(Arc::clone)))
+        // A bouquet that names a category has it under the name that it was delivered with, too.
+        let names = |id: CategoryId| [self.category(id).map(|one| one.name.as_str()), self.overlay.delivered_name(id)];
+        let visible = |channel: &&Arc<Channel>| {
+            let categories = channel.category.map(names).into_iter().flatten().flatten();
+            !self.overlay.hides(channel) && sold.as_ref().is_none_or(|sold| sold.has(channel, categories))
+        };
+        let all = self.sources.iter().flat_map(|source| &source.channels);
+        let mut channels: Vec<Arc<Channel>> = all.filter(visible).map(Arc::clone).collect();
+        let mut categories: Vec<Arc<Category>> =
+            self.sources.iter().flat_map(|source| source.categories.iter().map(Arc::clone)).collect();
+        self.overlay.sort(&mut channels, &mut categories);
+        Lineup::new(channels, categories)
     }
 }
 
@@ -193,9 +253,9 @@ impl<'a> Sold<'a> {
         sold
     }
 
-    fn has(&self, channel: &Channel, category: Option<&str>) -> bool {
+    fn has(&self, channel: &Channel, mut categories: impl Iterator<Item = &'a str>) -> bool {
         self.channels.contains(&channel.id)
             || self.sources.contains(&channel.source)
-            || category.is_some_and(|category| self.categories.contains(category))
+            || categories.any(|category| self.categories.contains(category))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mast_model::{LineId, LineToken, Secret};
+use mast_model::{LineRecord, LineToken, Secret};
 use mast_plugin::records::{Channel as Record, Refreshed, Upstream};
 use mast_plugin::services::{BoxFuture, CatalogSink, Validator};
 use mast_plugin::{CallError, CallFailure};
@@ -126,19 +126,8 @@ fn record(key: &str) -> Record {
 }
 
 fn line(bouquets: &[&str]) -> Line {
-    Line {
-        id: LineId(1),
-        username: "u".into(),
-        password_hash: Secret::new("h"),
-        token: LineToken::from_bytes([0; 32]),
-        max_connections: 1,
-        expires: None,
-        active: true,
-        bouquets: bouquets.iter().map(|name| (*name).to_owned()).collect(),
-        macs: Vec::new(),
-        created: Timestamp::UNIX_EPOCH,
-        revision: 0,
-    }
+    let record = LineRecord::new("u", Secret::new("h"), LineToken::from_bytes([0; 32]));
+    record.line(bouquets.iter().map(|name| (*name).to_owned()).collect())
 }
 
 fn entry(name: &str, generation: u64, source: &Arc<FakeSource>) -> SourceEntry {

@@ -1,40 +1,40 @@
-//! Who does what `mast line` asks: the server that runs on the data folder, or this process with the store open.
+//! Who does what commands ask: the server that runs on the data folder, or this process with the store open. Both through the admin API.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mast_model::Line;
-use mast_store::StoreError;
+use mast_store::{StateStore, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::Failure;
-use crate::accounts::{Accounts, AccountsError, LineRequest};
+use crate::accounts::Accounts;
 use crate::admin::client::{Client, ClientError};
-use crate::admin::{AdminError, ControlSocket, LineList, LineView};
+use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page};
+use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::operators::Operators;
 
 /// A server that starts or stops holds the store for a moment without answering.
 const PATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) enum Backend {
-    Server(Client),
-    Store(Accounts),
-}
+/// The admin API, wherever it is.
+pub(super) struct Backend(pub(super) Client);
 
 impl Backend {
     pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(client) = Client::find(&config.data_dir).await {
-                return Ok(Self::Server(client));
+                return Ok(Self(client));
             }
             match mast_store::open_state(&config.data_dir) {
                 Ok(store) => {
-                    let accounts = Accounts::open(store.into(), &config.limits);
-                    return accounts.map(Self::Store).map_err(|error| Failure::new("store_failed", error.to_string()));
+                    let admin = own(store.into(), config);
+                    let admin = admin.map_err(|error| Failure::new("store_failed", error.to_string()))?;
+                    return Ok(Self(Client::own(&admin)));
                 }
                 Err(StoreError::InUse(_)) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
                 Err(error @ StoreError::InUse(_)) => {
@@ -48,49 +48,45 @@ impl Backend {
         }
     }
 
-    pub(super) async fn add(&self, request: LineRequest) -> Result<LineView, Failure> {
-        match self {
-            Self::Server(client) => Ok(client.post("/api/v1/lines", Some(&request)).await?),
-            Self::Store(accounts) => shown(accounts.add(request).await),
-        }
+    /// The line with this username.
+    pub(super) async fn line(&self, username: &str) -> Result<LineView, Failure> {
+        let encoded = utf8_percent_encode(username, NON_ALPHANUMERIC);
+        let found: Page<LineView> = self.0.get(&format!("/api/v1/lines?username={encoded}")).await?;
+        let missing = || Failure::new("no_such_line", format!("there is no line with username \"{username}\""));
+        found.items.into_iter().next().ok_or_else(missing)
     }
 
-    pub(super) async fn list(&self) -> Result<LineList, Failure> {
-        match self {
-            Self::Server(client) => Ok(client.get("/api/v1/lines").await?),
-            Self::Store(accounts) => {
-                Ok(LineList { lines: accounts.list().iter().map(|line| LineView::from(&**line)).collect() })
-            }
-        }
+    /// Every operator.
+    pub(super) async fn operators(&self) -> Result<Vec<OperatorView>, Failure> {
+        let page: Page<OperatorView> = self.0.get("/api/v1/operators?limit=1000").await?;
+        Ok(page.items)
     }
 
-    pub(super) async fn set_active(&self, username: &str, active: bool) -> Result<LineView, Failure> {
-        match self {
-            Self::Server(client) => {
-                let username = utf8_percent_encode(username, NON_ALPHANUMERIC);
-                let action = if active { "enable" } else { "disable" };
-                Ok(client.post(&format!("/api/v1/lines/{username}/{action}"), None::<&()>).await?)
-            }
-            Self::Store(accounts) => shown(accounts.set_active(username, active).await),
-        }
+    /// The operator with this username.
+    pub(super) async fn operator(&self, username: &str) -> Result<OperatorView, Failure> {
+        let found = self.operators().await?.into_iter().find(|operator| operator.username == username);
+        let message = || format!("there is no operator \"{username}\"; mast operator add makes one");
+        found.ok_or_else(|| Failure::new("no_such_operator", message()))
     }
 
     /// Where the running server listens, if there is one and it says so.
     pub(super) async fn listening(&self) -> Option<SocketAddr> {
-        let Self::Server(client) = self else { return None };
-        let status: serde_json::Value = client.get("/api/v1/status").await.ok()?;
+        if !self.0.is_server() {
+            return None;
+        }
+        let status: serde_json::Value = self.0.get("/api/v1/status").await.ok()?;
         status["http"]["listening"].as_str()?.parse().ok()
     }
 }
 
-fn shown(result: Result<Arc<Line>, AccountsError>) -> Result<LineView, Failure> {
-    result.map(|line| LineView::from(&*line)).map_err(Failure::from)
-}
-
-impl From<AccountsError> for Failure {
-    fn from(error: AccountsError) -> Self {
-        Self::Refused(AdminError::Accounts(error).body().error)
-    }
+fn own(store: Arc<dyn StateStore>, config: &Config) -> Result<Admin, StoreError> {
+    Ok(Admin::new(AdminDeps {
+        accounts: Accounts::open(Arc::clone(&store), &config.limits)?,
+        operators: Operators::open(Arc::clone(&store), config.limits.failed_logins_per_minute)?,
+        catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
+        status: Vec::new(),
+        store,
+    }))
 }
 
 impl From<ClientError> for Failure {

@@ -1,7 +1,5 @@
 //! `mast line add|list|disable|enable`.
 
-use std::io::BufRead;
-
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use mast_model::{LineToken, Secret};
@@ -10,9 +8,9 @@ use serde_json::json;
 use super::backend::Backend;
 use super::output::{say, say_json, table};
 use super::urls::{self, PlaylistUrls};
-use super::{ConfigArg, Failure, load};
-use crate::accounts::{AccountsError, LineRequest};
-use crate::admin::LineView;
+use super::{ConfigArg, Failure, load, on_a_thread, password_from_stdin, timestamp};
+use crate::accounts::{LineRequest, LineTerms};
+use crate::admin::{Created, LineView};
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
@@ -88,14 +86,8 @@ impl LineCommand {
     }
 }
 
-fn timestamp(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| "write it as 2030-01-31T00:00:00Z or 2030-01-31T00:00:00+01:00".to_owned())
-}
-
 pub(super) fn run(command: LineCommand) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new("internal", format!("no thread to run on: {error}")))?;
-    runtime.block_on(async {
+    on_a_thread(async {
         match command {
             LineCommand::Add(args) => add(args).await,
             LineCommand::List { config, json } => list(&load(&config)?, json).await,
@@ -108,25 +100,25 @@ pub(super) fn run(command: LineCommand) -> Result<(), Failure> {
 async fn add(args: AddArgs) -> Result<(), Failure> {
     let config = load(&args.config)?;
     let token = args.token.as_deref().map(|token| LineToken::parse(&token.to_ascii_lowercase())).transpose();
-    let request = LineRequest {
-        username: args.username,
-        password: Secret::new(match args.password {
-            Some(password) => password,
-            None => password_from_stdin()?,
-        }),
-        max_connections: args.max_connections,
-        expires: args.expires,
-        bouquets: args.bouquets,
-        macs: args.macs,
-        token: token.map_err(|error| Failure::new("invalid_line", format!("--token: {error}")))?,
+    let password = Secret::new(match args.password {
+        Some(password) => password,
+        None => password_from_stdin()?,
+    });
+    let terms = LineTerms {
+        max_connections: Some(args.max_connections),
+        expires: Some(args.expires),
+        bouquets: Some(args.bouquets),
+        macs: Some(args.macs),
+        ..LineTerms::default()
     };
-    let bouquets = config.bouquets.iter().map(|bouquet| bouquet.name.as_str());
-    request.check_bouquets(bouquets).map_err(AccountsError::from)?;
-
+    let token = token.map_err(|error| Failure::new("invalid_line", format!("--token: {error}")))?;
+    let request =
+        LineRequest { username: args.username, password: Some(password.clone()), password_hash: None, token, terms };
     let backend = Backend::open(&config).await?;
-    let line = backend.add(request.clone()).await?;
+    let created: Created = backend.0.post("/api/v1/lines", Some(&request)).await?;
+    let line = created.line;
     let base = urls::base(&config, backend.listening().await);
-    let urls = base.map(|base| PlaylistUrls::new(&base, &line, request.password.expose()));
+    let urls = base.map(|base| PlaylistUrls::new(&base, &line, password.expose()));
     if args.json {
         let mut answer = json!(line);
         answer["urls"] = json!(urls);
@@ -136,7 +128,7 @@ async fn add(args: AddArgs) -> Result<(), Failure> {
     say(format!("line \"{}\" added", line.username));
     let mut rows = vec![
         ("id", line.id.to_string()),
-        ("token", line.token.clone()),
+        ("token", line.token.clone().unwrap_or_default()),
         ("connections", line.max_connections.to_string()),
         ("expires", expiry(&line)),
         ("bouquets", bouquets_of(&line)),
@@ -147,22 +139,13 @@ async fn add(args: AddArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first line, without its end.
-fn password_from_stdin() -> Result<String, Failure> {
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line);
-    read.map_err(|error| Failure::new("invalid_line", format!("the password could not be read: {error}")))?;
-    line.truncate(line.trim_end_matches(['\r', '\n']).len());
-    Ok(line)
-}
-
 async fn list(config: &Config, json: bool) -> Result<(), Failure> {
-    let all = Backend::open(config).await?.list().await?;
+    let all = Backend::open(config).await?.0.lines().await?;
     if json {
-        say_json(&all);
+        say_json(&json!({ "lines": all }));
         return Ok(());
     }
-    if all.lines.is_empty() {
+    if all.is_empty() {
         say("no lines yet; add one with mast line add");
         return Ok(());
     }
@@ -172,14 +155,16 @@ async fn list(config: &Config, json: bool) -> Result<(), Failure> {
             [line.id.to_string(), line.username.clone(), state(line).to_owned(), line.max_connections.to_string()];
         cells.into_iter().chain([expiry(line), bouquets_of(line)]).collect()
     };
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(all.lines.iter().map(row)).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(all.iter().map(row)).collect();
     table(&rows);
     Ok(())
 }
 
 async fn switch(args: &SwitchArgs, active: bool) -> Result<(), Failure> {
     let config = load(&args.config)?;
-    let line = Backend::open(&config).await?.set_active(&args.username, active).await?;
+    let backend = Backend::open(&config).await?;
+    let id = backend.line(&args.username).await?.id;
+    let line: LineView = backend.0.patch(&format!("/api/v1/lines/{id}"), &json!({ "active": active })).await?;
     if args.json {
         say_json(&line);
     } else {

@@ -25,7 +25,7 @@ impl PlaylistUrls {
         let (username, password) = (encoded(&line.username), encoded(password));
         Self {
             m3u: format!("{base}/get.php?username={username}&password={password}&type=m3u_plus&output=ts"),
-            m3u_token: format!("{base}/playlist/{}.m3u8", line.token),
+            m3u_token: format!("{base}/playlist/{}.m3u8", line.token.as_deref().unwrap_or_default()),
         }
     }
 

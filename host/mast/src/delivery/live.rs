@@ -146,12 +146,13 @@ pub(super) fn authorize(
     viewer: &Viewer,
 ) -> Result<Option<u32>, DeliveryError> {
     let request = AuthRequest {
-        username: line.username.clone(),
-        bouquets: line.bouquets.clone(),
+        username: line.username.to_string(),
+        bouquets: line.bouquets.to_vec(),
         action: action.to_owned(),
         channel: channel.0,
         ip: viewer.address.to_string(),
         user_agent: viewer.user_agent.clone(),
+        attrs: line.attrs().to_vec(),
         ..AuthRequest::default()
     };
     match shared.deps.extensions.authorize(&request) {
@@ -161,7 +162,7 @@ pub(super) fn authorize(
         }),
         Verdict::Allow { max_connections, .. } => Ok(max_connections),
         Verdict::Deny { instance, code, message } => {
-            tracing::info!(username = line.username, %instance, code, "denied by policy");
+            tracing::info!(username = %line.username, %instance, code, "denied by policy");
             Err(DeliveryError::Denied { code, message })
         }
     }

@@ -39,6 +39,12 @@ pub(super) async fn route(AxumState(shared): State, request: Request) -> Result<
         Err(_) if found.route.refused == "plugin" => None,
         Err(error) => return Err(error),
     };
+    // As if the output were not there.
+    let barred =
+        |line: &Line| !line.outputs().is_empty() && !line.outputs().iter().any(|one| one == found.instance.as_str());
+    if line.as_ref().is_some_and(|(line, _)| barred(line)) {
+        return Err(DeliveryError::NotFound);
+    }
     let key = Key::of(&shared, &found, &parts, &fields, &viewer, line.as_ref());
     let tag = key.as_ref().map(Key::tag);
     if let Some(tag) = tag.as_ref().filter(|tag| matches(&parts.headers, tag)) {

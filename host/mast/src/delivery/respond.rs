@@ -8,7 +8,9 @@ use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::Next;
 
 use super::Shared;
+use super::viewer::Viewer;
 use crate::metrics::RouteClass;
+use crate::operators::Client;
 
 /// Whether a client takes gzip.
 pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
@@ -47,6 +49,18 @@ pub(super) async fn finish(AxumState(shared): AxumState<Arc<Shared>>, request: R
         shared.deps.metrics.bytes_sent(class, length);
     }
     response
+}
+
+/// Tells the admin room who is asking; it knows nothing of connections and proxies.
+pub(super) async fn as_client(
+    AxumState(shared): AxumState<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let viewer = Viewer::of(&parts, &shared.http, shared.listening);
+    parts.extensions.insert(Client { address: viewer.address, https: viewer.base_url.starts_with("https:") });
+    next.run(Request::from_parts(parts, body)).await
 }
 
 fn preflight() -> Response<Body> {

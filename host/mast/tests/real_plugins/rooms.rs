@@ -11,10 +11,10 @@ use mast::catalog::Catalog;
 use mast::config::Config;
 use mast::extensions::{self, Extensions, LineView, PlaybackUrls};
 use mast::outbound::Outbound;
-use mast_model::{Line, Secret};
+use mast_model::Line;
 use mast_plugin::records::{Pairs, Request};
 use mast_plugin::services::{self, ResponseSink, ServiceError};
-use mast_store::StateStore;
+use mast_store::{Actor, Change, StateStore};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -140,18 +140,13 @@ impl Rooms {
 }
 
 async fn line(accounts: &Accounts) -> Arc<Line> {
-    let request = LineRequest {
-        username: "me".into(),
-        password: Secret::new("p w"),
-        max_connections: 1,
-        expires: None,
-        bouquets: Vec::new(),
-        macs: Vec::new(),
-        token: None,
-    };
     match accounts.by_credentials("me", "p w", Ipv4Addr::LOCALHOST.into()).await {
         Ok(line) => line,
-        Err(_) => accounts.add(request).await.unwrap(),
+        Err(_) => {
+            let request = LineRequest::new("me", "p w");
+            let added = accounts.add(vec![request], Change::by(Actor::machine("test"))).await.unwrap();
+            accounts.find(added[0].record.id).unwrap()
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use mast_model::{ChannelId, LineId};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::{catalog, line, source};
+use super::{add, catalog, line, lines, source, update};
 use crate::{SourceRecord, StateStore, StoreError, open_state};
 
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl Model {
             Step::Rename { id, name } => {
                 let name = format!("name-{name}");
                 let taken = self.lines.iter().any(|(other, line)| other != id && line.0 == name);
-                let result = store.update_line(LineId(*id), &mut |line| line.username.clone_from(&name));
+                let result = update(store, LineId(*id), &mut |line| line.username.clone_from(&name));
                 match self.lines.get_mut(id) {
                     None => assert!(matches!(result, Err(StoreError::LineNotFound(_)))),
                     Some(_) if taken => assert!(matches!(result, Err(StoreError::UsernameTaken(_)))),
@@ -71,7 +71,7 @@ impl Model {
                 }
             }
             Step::Disable { id } => {
-                let result = store.update_line(LineId(*id), &mut |line| line.active = false);
+                let result = update(store, LineId(*id), &mut |line| line.active = false);
                 if let Some(line) = self.lines.get_mut(id) {
                     (line.2, line.3) = (false, line.3 + 1);
                 }
@@ -99,7 +99,7 @@ impl Model {
 
     fn add(&mut self, store: &dyn StateStore, name: u8, token: u8) {
         let name = format!("name-{name}");
-        let result = store.add_line(line(&name, token));
+        let result = add(store, line(&name, token));
         if self.lines.values().any(|line| line.0 == name) {
             assert!(matches!(result, Err(StoreError::UsernameTaken(_))));
         } else if self.lines.values().any(|line| line.1 == token) {
@@ -138,7 +138,7 @@ impl Model {
     }
 
     fn check(&self, store: &dyn StateStore) {
-        let lines = store.lines().unwrap();
+        let lines = lines(store);
         let found = lines.iter().map(|line| (line.id.0, line.username.as_str(), line.active, line.revision));
         assert!(found.eq(self.lines.iter().map(|(id, (name, _, active, revision))| (
             *id,

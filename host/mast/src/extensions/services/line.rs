@@ -78,7 +78,7 @@ fn unix(time: Timestamp) -> u64 {
 impl services::Line for LineView {
     fn info(&self) -> LineInfo {
         LineInfo {
-            username: self.line.username.clone(),
+            username: self.line.username.to_string(),
             expires: self.line.expires.map(unix),
             max_connections: self.line.max_connections,
             active_connections: self.active_connections,

@@ -73,8 +73,9 @@ impl Upstreams for CatalogUpstreams {
 impl CatalogUpstreams {
     /// The channel and its backups, as far as they are in the catalogue.
     fn members(&self, channel: ChannelId) -> Vec<Arc<Channel>> {
-        let backups = self.channels.get(&channel).map_or(&[][..], |config| &config.backups);
-        std::iter::once(&channel).chain(backups).filter_map(|id| self.catalog.channel(*id)).collect()
+        let configured = || self.channels.get(&channel).map(|config| config.backups.clone()).unwrap_or_default();
+        let backups = self.catalog.backups(channel).unwrap_or_else(configured);
+        std::iter::once(&channel).chain(&backups).filter_map(|id| self.catalog.channel(*id)).collect()
     }
 
     /// Whose upstream a turn means, and which attempt at it this is.
@@ -95,7 +96,11 @@ impl CatalogUpstreams {
 
     /// The profile or ladder that a channel is to have: its own, its source's, or what the source says of it.
     fn profile(&self, channel: ChannelId, member: &Channel, config: &UpstreamConfig) -> String {
-        if let Some(own) = self.channels.get(&channel).and_then(|config| config.profile.clone()) {
+        // An edit may name one that is gone from mast.toml since.
+        let edited =
+            self.catalog.profile(channel).filter(|name| name == COPY || self.transcoder.output(name).is_some());
+        let configured = || self.channels.get(&channel).and_then(|config| config.profile.clone());
+        if let Some(own) = edited.or_else(configured) {
             return own;
         }
         match &config.profile {

@@ -1,4 +1,4 @@
-use mast_model::{Category, CategoryId, Channel, InstanceId, LineId, Secret};
+use mast_model::{Category, CategoryId, Channel, InstanceId, LineRecord, Secret};
 use mast_plugin::services::Line as _;
 
 use super::*;
@@ -28,19 +28,11 @@ fn view(urls: PlaybackUrls) -> LineView {
     let source = InstanceId::new("s").unwrap();
     let category = Category { id: CategoryId(9), source, key: "news".to_owned(), name: "News".to_owned(), order: 0 };
     let channels = (1..=1500).map(|id| channel(id, (id % 2 == 0).then_some(9))).collect();
-    let line = Line {
-        id: LineId(1),
-        username: "me".to_owned(),
-        password_hash: Secret::new("$argon2id$..."),
-        token: LineToken::from_bytes([7; 32]),
-        max_connections: 2,
-        expires: Some(Timestamp::from_second(5_000).unwrap()),
-        active: true,
-        bouquets: Vec::new(),
-        macs: Vec::new(),
-        created: Timestamp::from_second(1_000).unwrap(),
-        revision: 0,
-    };
+    let mut record = LineRecord::new("me", Secret::new("$argon2id$..."), LineToken::from_bytes([7; 32]));
+    record.max_connections = 2;
+    record.expires = Some(Timestamp::from_second(5_000).unwrap());
+    record.created = Timestamp::from_second(1_000).unwrap();
+    let line = record.line(Arc::default());
     LineView::new(Arc::new(line), Arc::new(Lineup::new(channels, [Arc::new(category)])), urls, 1)
 }
 

@@ -1,0 +1,263 @@
+//! Logging in and out, and knowing who sent a request. The work of a failed login is the same whatever was wrong.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::PoisonError;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use mast_model::{LoginSession, Operator, OperatorId, Secret};
+use mast_store::{Actor, Change, Kind};
+
+use super::{Identity, Inner, Operators, OperatorsError, Via, hash_of, scopes_of, totp};
+use crate::accounts::password;
+
+/// How long a session lasts.
+const LASTS: SignedDuration = SignedDuration::from_hours(12);
+/// Sessions of one operator; the oldest make way.
+const MOST_SESSIONS: usize = 20;
+
+/// What somebody logs in with.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The username.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
+    /// The code of the second factor.
+    pub code: Option<String>,
+    /// From where.
+    pub client: IpAddr,
+    /// The browser, as it calls itself.
+    pub user_agent: String,
+}
+
+/// Why nobody is logged in.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginRefusal {
+    /// The same for an unknown username, a wrong password, a wrong code and an operator who was switched off.
+    #[error("wrong username, password or code")]
+    BadCredentials,
+    /// The password is right.
+    #[error("a code of the second factor is needed too")]
+    CodeNeeded,
+    /// Too many failures from this address or for this username.
+    #[error("too many failed logins, try again in a minute")]
+    Throttled,
+    /// More logins wait than are worked off in time.
+    #[error("too many logins at once, try again later")]
+    Busy,
+    /// The session could not be kept.
+    #[error(transparent)]
+    Failed(#[from] OperatorsError),
+}
+
+/// A session that began.
+#[derive(Debug)]
+pub struct Started {
+    /// The cookie's value; known to nobody else.
+    pub cookie: Secret,
+    /// What the header field must hold to change anything.
+    pub csrf: String,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Who.
+    pub identity: Identity,
+}
+
+/// What became of a right password.
+enum Checked {
+    Right(Operator),
+    WrongCode,
+    CodeNeeded,
+}
+
+impl Operators {
+    /// Logs in.
+    pub async fn login(&self, credentials: Credentials) -> Result<Started, LoginRefusal> {
+        let inner = &*self.inner;
+        let (client, username) = (credentials.client, place_of(&credentials.username));
+        let blocked = || inner.addresses.blocks(client) || inner.usernames.blocks(username);
+        if blocked() {
+            return Err(LoginRefusal::Throttled);
+        }
+        let turn = inner.hashing.turn().await.map_err(|_| LoginRefusal::Busy)?;
+        // Others may have failed meanwhile: many attempts at once are no way round the limit.
+        if blocked() {
+            return Err(LoginRefusal::Throttled);
+        }
+        let found = self.by_username(&credentials.username);
+        let find = move || found.map(|operator| (operator.password_hash.clone(), operator));
+        let (again, code) = (self.inner.clone(), credentials.code.clone());
+        let after = move |_: &Secret, operator: Operator| Some(again.second_factor(&operator, code.as_deref()));
+        let verified = inner.hashing.verify(turn, credentials.password.expose(), find, after).await;
+        // The turn is held to the end, so that the next in turn sees this failure.
+        let (_turn, checked) = verified.map_err(|_| LoginRefusal::Busy)?;
+        let operator = match checked {
+            Some(Ok(Checked::Right(operator))) => operator,
+            Some(Ok(Checked::CodeNeeded)) => return Err(LoginRefusal::CodeNeeded),
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(Checked::WrongCode)) | None => {
+                inner.addresses.failed(client);
+                inner.usernames.failed(username);
+                return Err(LoginRefusal::BadCredentials);
+            }
+        };
+        Ok(self.begin(operator, client, credentials.user_agent).await?)
+    }
+
+    async fn begin(&self, operator: Operator, client: IpAddr, agent: String) -> Result<Started, OperatorsError> {
+        self.blocking(move |inner| {
+            let cookie = URL_SAFE_NO_PAD.encode(password::random::<32>()?);
+            let now = Timestamp::now();
+            let session = LoginSession {
+                hash: hash_of(&cookie),
+                operator: operator.id,
+                created: now,
+                expires: now + LASTS,
+                address: Some(client),
+                user_agent: agent.chars().take(256).collect(),
+            };
+            inner.keep_session(&session, now)?;
+            let identity = inner.session_identity(&session, operator, Some(client));
+            let csrf = inner.csrf(&session.hash);
+            Ok(Started { cookie: Secret::new(cookie), csrf, expires: session.expires, identity })
+        })
+        .await
+    }
+
+    /// Whether this is the operator's password, with the bounds that logging in has.
+    pub async fn confirm_password(&self, id: OperatorId, password: Secret, client: IpAddr) -> Result<(), LoginRefusal> {
+        let inner = &*self.inner;
+        let operator = self.find(id).ok_or(LoginRefusal::BadCredentials)?;
+        let username = place_of(&operator.username);
+        if inner.addresses.blocks(client) || inner.usernames.blocks(username) {
+            return Err(LoginRefusal::Throttled);
+        }
+        let turn = inner.hashing.turn().await.map_err(|_| LoginRefusal::Busy)?;
+        let find = move || Some((operator.password_hash, ()));
+        let verified = inner.hashing.verify(turn, password.expose(), find, |_, ()| Some(())).await;
+        let (_turn, right) = verified.map_err(|_| LoginRefusal::Busy)?;
+        right.ok_or_else(|| {
+            inner.addresses.failed(client);
+            inner.usernames.failed(username);
+            LoginRefusal::BadCredentials
+        })
+    }
+
+    /// Ends a session.
+    pub async fn logout(&self, hash: String, actor: Actor) -> Result<(), OperatorsError> {
+        self.blocking(move |inner| {
+            let _order = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            Change::by(actor.clone()).commit(&*inner.store, "end a session", |transaction| {
+                transaction.remove_row(Kind::LoginSessions, hash.as_bytes())?;
+                transaction.audit::<LoginSession>(&actor, "session.end", subject(actor.operator), (None, None))?;
+                Ok::<_, OperatorsError>(())
+            })?;
+            inner.change_state(|state| state.sessions.remove(&hash));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whose cookie this is; none where the session is over or the operator was switched off.
+    pub fn by_cookie(&self, cookie: &str, client: IpAddr) -> Option<Identity> {
+        let inner = &*self.inner;
+        let (session, operator) = {
+            let state = inner.state();
+            let session = state.sessions.get(&hash_of(cookie)).filter(|session| Timestamp::now() < session.expires)?;
+            (session.clone(), state.operators.get(&session.operator).filter(|operator| operator.active)?.clone())
+        };
+        Some(inner.session_identity(&session, operator, Some(client)))
+    }
+}
+
+impl Inner {
+    fn session_identity(&self, session: &LoginSession, operator: Operator, address: Option<IpAddr>) -> Identity {
+        Identity {
+            operator: Some(operator.id),
+            username: operator.username,
+            role: operator.role,
+            scopes: scopes_of(operator.role),
+            via: Via::Session { hash: session.hash.clone(), csrf: self.csrf(&session.hash) },
+            address,
+        }
+    }
+
+    /// Cannot be made without the host's key, and is good for one session.
+    fn csrf(&self, session: &str) -> String {
+        blake3::keyed_hash(&self.csrf_key, session.as_bytes()).to_hex().to_string()
+    }
+
+    /// The password was right. Takes the code, so that nobody can take it again.
+    fn second_factor(&self, seen: &Operator, code: Option<&str>) -> Result<Checked, OperatorsError> {
+        let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        // As it is now: it may have changed while the password was verified.
+        let Some(operator) = self.state().operators.get(&seen.id).cloned() else { return Ok(Checked::WrongCode) };
+        if !operator.active || operator.password_hash != seen.password_hash {
+            return Ok(Checked::WrongCode);
+        }
+        let Some(secret) = &operator.totp_secret else { return Ok(Checked::Right(operator)) };
+        let Some(code) = code else { return Ok(Checked::CodeNeeded) };
+        let Some(step) = totp::step_of(secret, code).filter(|step| *step > operator.totp_last_step) else {
+            return Ok(Checked::WrongCode);
+        };
+        let after = Operator { totp_last_step: step, ..operator };
+        // Durable before the session is: a crash must not make the code good again.
+        self.store.write("take a code", &mut |transaction| transaction.put(&after))?;
+        self.change_state(|state| state.operators.insert(after.id, after.clone()));
+        Ok(Checked::Right(after))
+    }
+
+    fn keep_session(&self, session: &LoginSession, now: Timestamp) -> Result<(), OperatorsError> {
+        let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone: Vec<String> = {
+            let state = self.state();
+            let over = state.sessions.values().filter(|session| session.expires <= now);
+            let mut own: Vec<&LoginSession> = state
+                .sessions
+                .values()
+                .filter(|other| other.operator == session.operator && other.expires > now)
+                .collect();
+            own.sort_by_key(|session| std::cmp::Reverse(session.created));
+            over.chain(own.into_iter().skip(MOST_SESSIONS - 1)).map(|session| session.hash.clone()).collect()
+        };
+        gone.dedup();
+        let actor = Actor {
+            operator: Some(session.operator.0),
+            name: self.state().operators.get(&session.operator).map(|one| one.username.clone()).unwrap_or_default(),
+            via: "login".to_owned(),
+            address: session.address,
+        };
+        Change::by(actor.clone()).commit(&*self.store, "begin a session", |transaction| {
+            for hash in &gone {
+                transaction.remove_row(Kind::LoginSessions, hash.as_bytes())?;
+            }
+            transaction.put(session)?;
+            transaction.audit(&actor, "session.begin", subject(actor.operator), (None, Some(session)))?;
+            Ok::<_, OperatorsError>(())
+        })?;
+        self.change_state(|state| {
+            gone.iter().for_each(|hash| drop(state.sessions.remove(hash)));
+            state.sessions.insert(session.hash.clone(), session.clone());
+        });
+        Ok(())
+    }
+
+    /// Ends an operator's sessions in memory; the caller has removed them from the store.
+    pub(super) fn sessions_of(&self, id: OperatorId) -> Vec<String> {
+        self.state().sessions.values().filter(|session| session.operator == id).map(|one| one.hash.clone()).collect()
+    }
+}
+
+fn subject(operator: Option<u64>) -> String {
+    operator.map_or_else(|| "operator".to_owned(), |id| format!("operator/{id}"))
+}
+
+/// Failures are counted by address; a username gets one of its own out of a range that nobody has.
+fn place_of(username: &str) -> IpAddr {
+    let hash = blake3::hash(username.as_bytes());
+    let mut bytes = [0; 16];
+    bytes[1..8].copy_from_slice(&hash.as_bytes()[..7]);
+    IpAddr::V6(Ipv6Addr::from(bytes))
+}
