@@ -18,6 +18,11 @@ pub fn npm_playlist_parser(playlist: &str) -> Value {
     read(node.arg(scripts().join("read_m3u.js")).arg(installed()), playlist)
 }
 
+/// The command of the `schemathesis` package (PyPI).
+pub fn schemathesis() -> PathBuf {
+    installed().join("python/bin/schemathesis")
+}
+
 pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }

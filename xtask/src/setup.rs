@@ -167,7 +167,7 @@ fn install(packages: &[&str]) -> anyhow::Result<()> {
 fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
     let (pins, clients) = (workspace.join("tests/clients"), workspace.join("target/clients"));
     let python = clients.join("python");
-    once(&clients, &pins.join("requirements.txt"), "m3u8 from PyPI", || {
+    once(&clients, &pins.join("requirements.txt"), "m3u8 and schemathesis from PyPI", || {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
         let mut pip = Command::new(python.join("bin/pip"));
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);

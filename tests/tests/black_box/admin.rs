@@ -2,6 +2,7 @@
 
 mod attacks;
 mod business;
+mod contract;
 mod roles;
 
 use mast_tests::{TestHost, client};
