@@ -11,6 +11,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::descriptors;
+
 /// What a worker may use. `None` and 0 leave things as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
@@ -53,6 +55,7 @@ impl Launcher {
         option("--parent", Some(u64::from(std::process::id())));
         option("--memory", self.limits.memory);
         option("--cpu-seconds", self.limits.cpu_seconds);
+        option("--descriptors", descriptors::original());
         option("--nice", Some(u64::from(self.limits.nice)).filter(|nice| *nice > 0));
         prefix.push("--".into());
         prefix
@@ -114,6 +117,9 @@ fn prepare(arguments: impl Iterator<Item = OsString>) -> Result<Command, LaunchE
     if let Some(seconds) = order.limits.cpu_seconds {
         limit("the CPU limit", set_limit(Resource::Cpu, seconds))?;
     }
+    if let Some(count) = order.descriptors {
+        limit("the limit of file descriptors", descriptors::set_soft(count))?;
+    }
     if order.limits.nice > 0 {
         limit("the niceness", set_nice(order.limits.nice))?;
     }
@@ -127,6 +133,8 @@ fn prepare(arguments: impl Iterator<Item = OsString>) -> Result<Command, LaunchE
 struct Asked {
     parent: u32,
     limits: Limits,
+    /// The soft limit that the host was started with, where it raised its own.
+    descriptors: Option<u64>,
     program: OsString,
     arguments: Vec<OsString>,
 }
@@ -134,7 +142,7 @@ struct Asked {
 impl Asked {
     fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self, LaunchError> {
         let usage = |what: &str| LaunchError::Usage(what.to_owned());
-        let (mut parent, mut limits) = (None, Limits::default());
+        let (mut parent, mut limits, mut descriptors) = (None, Limits::default(), None);
         loop {
             let name = arguments.next().ok_or_else(|| usage("no -- before the program"))?;
             if name == "--" {
@@ -146,13 +154,14 @@ impl Asked {
                 Some("--parent") => parent = u32::try_from(value).ok(),
                 Some("--memory") => limits.memory = Some(value),
                 Some("--cpu-seconds") => limits.cpu_seconds = Some(value),
+                Some("--descriptors") => descriptors = Some(value),
                 Some("--nice") => limits.nice = u8::try_from(value.min(19)).unwrap_or(19),
                 _ => return Err(usage("an unknown option")),
             }
         }
         let parent = parent.ok_or_else(|| usage("no --parent"))?;
         let program = arguments.next().ok_or_else(|| usage("no program"))?;
-        Ok(Self { parent, limits, program, arguments: arguments.collect() })
+        Ok(Self { parent, limits, descriptors, program, arguments: arguments.collect() })
     }
 }
 
@@ -214,6 +223,7 @@ mod tests {
         let expected = Asked {
             parent: std::process::id(),
             limits,
+            descriptors: descriptors::original(),
             program: "ffmpeg".into(),
             arguments: vec!["-i".into(), "--".into()],
         };

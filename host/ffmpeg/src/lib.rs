@@ -7,6 +7,7 @@
 
 mod arguments;
 mod ask;
+mod descriptors;
 mod encoder;
 mod error;
 mod group;
@@ -25,6 +26,7 @@ pub use arguments::{
     Analyze, ArgumentError, CommandLine, Container, HttpRequest, Input, Job, Ladder, Output, Pattern, Rung, Tracks,
     Transport,
 };
+pub use descriptors::{Descriptors, raise_descriptors};
 pub use encoder::{Encoder, Encoders, encoders};
 pub use error::FfmpegError;
 pub use launcher::{LaunchError, Launcher, Limits, launch};

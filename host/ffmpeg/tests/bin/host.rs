@@ -20,6 +20,7 @@ fn main() -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn run(script: Vec<OsString>) -> Result<(), Box<dyn std::error::Error>> {
+    mast_ffmpeg::raise_descriptors()?;
     let arguments = [OsString::from("-c")].into_iter().chain(script).collect();
     let mut spec = WorkerSpec::new("/bin/sh", arguments, StandardInput::Null);
     spec.launcher = Some(Launcher::this_program(&["launch"], Limits::default()));

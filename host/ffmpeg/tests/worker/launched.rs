@@ -45,6 +45,23 @@ async fn limits_are_set() {
     assert_eq!(worker.log().lines()[0].text, "7 1048576 0 77");
 }
 
+/// The host takes what it may; its worker has what the host was started with.
+#[tokio::test]
+async fn a_worker_gets_the_old_limit_of_descriptors_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("limits");
+    let script = format!(
+        "limit=$(ulimit -Sn); grep 'Max open files' /proc/$PPID/limits > {0}.new; \
+         echo \"worker $limit\" >> {0}.new; mv {0}.new {0}",
+        mark.display()
+    );
+    let shell = "ulimit -Sn 700 && exec \"$0\" run \"$1\"";
+    let status = Command::new("sh").args(["-c", shell, HOST, &script]).stdin(Stdio::null()).status().unwrap();
+    let said = std::fs::read_to_string(&mark).unwrap_or_else(|error| panic!("{error}, and the host said {status}"));
+    let soft = said.split_whitespace().nth(3).unwrap();
+    assert!(soft != "700" && said.contains("worker 700"), "{said}");
+}
+
 #[tokio::test]
 async fn a_look_at_a_segment_is_limited_too() {
     let folder = tempfile::tempdir().unwrap();
