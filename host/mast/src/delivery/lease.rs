@@ -111,17 +111,11 @@ impl<T> Leases<T> {
             && (lease.kind == Kind::Continuous || silent <= lease.patience.load(Ordering::Relaxed))
     }
 
-    /// Whether an HLS player has probably gone: it asks at least once in a target duration, a third of what it is given.
-    fn deserted(&self, lease: &Lease<T>) -> bool {
-        let silent = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
-        lease.kind == Kind::Hls && silent > lease.patience.load(Ordering::Relaxed) / 3
-    }
-
     /// Whether a device that asks for something else gives up this lease of its own.
     fn gives_way(&self, lease: &Lease<T>, wanted: &Wanted) -> bool {
         match (lease.kind, wanted.kind) {
-            (Kind::Hls, Kind::Hls) => true,
-            (Kind::Hls, Kind::Continuous) => self.deserted(lease),
+            // Its session cannot take the connection back.
+            (Kind::Hls, Kind::Hls | Kind::Continuous) => true,
             (Kind::Continuous, Kind::Continuous) => {
                 let age = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
                 let returns = lease.left == Some(wanted.channel) && age < millis(RETURN);
@@ -135,9 +129,8 @@ impl<T> Leases<T> {
     ///
     /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for another channel over
     /// HLS while the line is at its limit gives up its oldest HLS lease in the same step: that is zapping, and the player of the old channel cannot
-    /// take it back. Over continuous MPEG-TS it gives up its own socket on another channel, or an HLS lease that its player has deserted;
-    /// the channel that was left cannot take the connection back for a while, because a player that lost its socket opens it
-    /// again by itself. Another device's lease is never taken, and a session that is to be brought back takes nothing.
+    /// take it back. Over continuous MPEG-TS it gives up its own socket on another channel, or its HLS lease on any; the channel whose socket
+    /// was left cannot take the connection back for a while, because a player that lost its socket opens it again by itself. Another device's lease is never taken, and a session that is to be brought back takes nothing.
     pub(super) fn grant(&self, wanted: Wanted, new_id: impl FnOnce() -> u64) -> Option<Arc<Lease<T>>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let leases = lines.entry(wanted.line).or_default();

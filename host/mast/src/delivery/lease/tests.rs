@@ -75,13 +75,19 @@ async fn zapping_takes_the_devices_own_hls_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn continuous_takes_only_a_deserted_lease() {
-    let fixture = Fixture::new();
-    fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted").hold(Arc::new(()), 4);
-    tokio::time::advance(Duration::from_secs(4)).await;
-    assert!(fixture.grant(wanted(2, 1, Kind::Continuous, 1)).is_none(), "the player still asks");
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert!(fixture.grant(wanted(2, 1, Kind::Continuous, 1)).is_some());
+async fn a_device_goes_over_from_hls_to_continuous_at_once() {
+    for channel in [1, 2] {
+        let fixture = Fixture::new();
+        let old = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
+        old.hold(Arc::new(()), 4);
+        assert!(fixture.grant(wanted(channel, 2, Kind::Continuous, 1)).is_none(), "another device");
+        let new = fixture.grant(wanted(channel, 1, Kind::Continuous, 1)).expect("handed over");
+        assert!(old.ended.is_cancelled());
+        // Whatever the old player tries, it does not take the connection back.
+        let back = Wanted { session: Some(old.id), ..wanted(1, 1, Kind::Hls, 1) };
+        assert!(fixture.grant(back).is_none() && fixture.grant(wanted(1, 1, Kind::Hls, 1)).is_none());
+        assert!(!new.ended.is_cancelled());
+    }
 }
 
 #[tokio::test(start_paused = true)]
