@@ -95,6 +95,12 @@ impl Backoff {
         self.retry_at
     }
 
+    /// The next attempt is not made before this.
+    pub(crate) fn put_off(&mut self, until: Instant) -> Instant {
+        self.retry_at = self.retry_at.max(until);
+        self.retry_at
+    }
+
     /// Whether every upstream was tried in vain.
     pub(crate) fn tried_all(&self, upstreams: usize) -> bool {
         self.fruitless >= upstreams.max(1)

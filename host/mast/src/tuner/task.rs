@@ -9,15 +9,15 @@
 
 mod inspection;
 mod switch;
+mod timers;
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
@@ -31,6 +31,7 @@ use super::origin::{Fed, Origin};
 use super::state::{self, Action, Event, Order, State};
 use super::upstream::Claim;
 use inspection::Inspection;
+use timers::{Alarm, Timers};
 
 /// Viewers of continuous MPEG-TS are woken for this many bytes ...
 const WAKE_BYTES: usize = 16 * 1024;
@@ -69,15 +70,6 @@ struct Live {
 struct Trial {
     intake: Intake,
     turn: u32,
-}
-
-#[derive(Debug, Default)]
-struct Timers {
-    idle: Option<Instant>,
-    retry: Option<Instant>,
-    wake: Option<Instant>,
-    /// When the first upstream is tried again, while a backup plays.
-    back: Option<Instant>,
 }
 
 impl ChannelTask {
@@ -324,7 +316,12 @@ impl ChannelTask {
         self.channel.counts.restarts.fetch_add(1, Ordering::Relaxed);
         let upstreams = self.parts.upstreams.count(self.channel.id);
         let makes_way = failure.fault.is_silence() || failure.fault.is_verdict();
-        let retry_at = self.backoff.failed(now, upstreams, makes_way);
+        let mut retry_at = self.backoff.failed(now, upstreams, makes_way);
+        let condemned = failure.fault.is_verdict() && self.inspection.all_condemned(upstreams);
+        if condemned && self.start_slate() {
+            // Each attempt shows viewers once more what is not worth watching.
+            retry_at = self.backoff.put_off(now + self.inspection.put_off(upstreams, self.parts.config.return_after));
+        }
         tracing::warn!(
             channel = %self.channel.id,
             reason = failure.fault.code(),
@@ -356,71 +353,11 @@ impl ChannelTask {
             self.timers.retry = Some(self.backoff.retry_at());
         }
     }
-
-    fn next_timer(&self) -> Option<Instant> {
-        let live = self.live.as_ref().and_then(|live| live.intake.due());
-        let trial = self.trial.as_ref().and_then(|trial| trial.intake.due());
-        let Timers { idle, retry, wake, back } = self.timers;
-        [idle, retry, wake, back, live, trial, self.inspection.due()].into_iter().flatten().min()
-    }
-
-    fn timers_elapsed(&mut self) {
-        let now = Instant::now();
-        let due = |timer: &mut Option<Instant>| timer.take_if(|at| *at <= now).is_some();
-        if due(&mut self.timers.wake) {
-            self.wake();
-        }
-        if due(&mut self.timers.back) {
-            self.try_first();
-        }
-        if due(&mut self.timers.idle) {
-            self.happened(Event::IdleElapsed);
-        }
-        if due(&mut self.timers.retry) {
-            self.happened(Event::RetryElapsed);
-        }
-        if self.inspection.due().is_some_and(|at| at <= now) {
-            self.look(now);
-        }
-        if let Some(fault) = self.live.as_ref().and_then(|live| live.intake.check(now)) {
-            self.live_failed(&fault.into());
-        }
-        if let Some(fault) = self.trial.as_ref().and_then(|trial| trial.intake.check(now)) {
-            self.trial_failed(&fault.into());
-        }
-    }
 }
 
 async fn next(intake: Option<&mut Intake>, yields: bool) -> IntakeEvent {
     match intake {
         Some(intake) => intake.next(yields).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Rings at the time it was set to, or before. Timers mostly move on with every piece; an alarm that is left where it was and
-/// rings once too early costs less than one that is moved each time.
-#[derive(Default)]
-struct Alarm(Option<Pin<Box<Sleep>>>);
-
-impl Alarm {
-    fn set(&mut self, at: Option<Instant>) {
-        match (at, &mut self.0) {
-            (None, sleep) => *sleep = None,
-            (Some(at), None) => self.0 = Some(Box::pin(tokio::time::sleep_until(at))),
-            (Some(at), Some(sleep)) => {
-                if at < sleep.deadline() || sleep.is_elapsed() {
-                    sleep.as_mut().reset(at);
-                }
-            }
-        }
-    }
-
-    /// Safe to cancel.
-    async fn rings(&mut self) {
-        match &mut self.0 {
-            Some(sleep) => sleep.as_mut().await,
-            None => std::future::pending().await,
-        }
     }
 }

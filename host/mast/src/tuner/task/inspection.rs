@@ -73,10 +73,26 @@ impl Inspection {
         if self.bans == 0 {
             return return_after;
         }
+        self.longer(return_after, self.bans)
+    }
+
+    /// Whether there was a verdict on each of the upstreams since one was fine.
+    pub(super) fn all_condemned(&self, upstreams: usize) -> bool {
+        usize::try_from(self.verdicts).unwrap_or(usize::MAX) >= upstreams.max(1)
+    }
+
+    /// How long none of them is tried then, while the slate is shown.
+    pub(super) fn put_off(&self, upstreams: usize, return_after: Duration) -> Duration {
+        let upstreams = u32::try_from(upstreams.max(1)).unwrap_or(u32::MAX);
+        self.longer(return_after, self.verdicts / upstreams)
+    }
+
+    /// Twice as long with each round of verdicts, and never shorter than one takes.
+    fn longer(&self, return_after: Duration, rounds: u32) -> Duration {
         let looks = u32::try_from(self.config.samples).unwrap_or(u32::MAX);
         let verdict = self.config.interval.saturating_mul(looks);
-        let ban = return_after.max(verdict).saturating_mul(1 << self.bans.min(20));
-        ban.min(LONGEST_BAN.max(return_after))
+        let wait = return_after.max(verdict).saturating_mul(1 << rounds.min(20));
+        wait.min(LONGEST_BAN.max(return_after))
     }
 
     fn judge(&mut self, sample: &Sample, is_first: bool) -> Option<UpstreamFault> {

@@ -126,9 +126,9 @@ impl ChannelTask {
         }
     }
 
-    /// Shows the slate, where the operator supplied one.
-    pub(super) fn start_slate(&mut self) {
-        let Some(opening) = self.parts.upstreams.slate(self.channel.id) else { return };
+    /// Shows the slate. False where the operator supplied none.
+    pub(super) fn start_slate(&mut self) -> bool {
+        let Some(opening) = self.parts.upstreams.slate(self.channel.id) else { return false };
         let numbers = self.origin.numbers.load();
         let link = Link::Opening(Box::pin(async move {
             let (upstream, numbers) = tokio::try_join!(opening, numbers)?;
@@ -136,5 +136,6 @@ impl ChannelTask {
         }));
         self.origin.set_shape(1);
         self.live = Some(Live { intake: Intake::new(link, self.intake_config()), turn: None });
+        true
     }
 }

@@ -18,6 +18,10 @@ async fn black() -> Arc<Clip> {
 
 /// `one` is black, `two` is not.
 async fn bench_looking_for(checks: &[Check]) -> Bench {
+    bench_with_slate(checks, false).await
+}
+
+async fn bench_with_slate(checks: &[Check], has_slate: bool) -> Bench {
     let interval = Duration::from_millis(50);
     let inspect = InspectConfig { checks: checks.to_vec(), interval, samples: 2 };
     let config = TunerConfig { inspect, return_after: Duration::from_secs(600), ..config() };
@@ -28,7 +32,11 @@ async fn bench_looking_for(checks: &[Check]) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn StateStore> = mast_store::open_state(folder.path()).unwrap().into();
     let urls = [(FIRST, vec![upstream.url("one"), upstream.url("two")]), (SECOND, vec![upstream.url("one")])];
-    Bench { tuner: tuner_of(urls, &store, config, None), upstream, store, folder }
+    let slate = has_slate.then(|| folder.path().join("slate.ts"));
+    if let Some(path) = &slate {
+        std::fs::write(path, other.bytes()).unwrap();
+    }
+    Bench { tuner: tuner_of(urls, &store, config, slate), upstream, store, folder }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,6 +62,19 @@ async fn the_only_upstream_is_tried_again_after_a_pause() {
     until("verdict", || report(&bench.tuner, SECOND).restarts >= 1).await;
     let plays = || bench.upstream.connections("one").total >= 2 && report(&bench.tuner, SECOND).state == State::Live;
     until("another attempt", plays).await;
+}
+
+/// With nothing else to show, what is not worth watching is not shown again for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slate_is_shown_where_no_upstream_is_worth_watching() {
+    let bench = bench_with_slate(&[Check::Black], true).await;
+    let _feed = within("tune", bench.tuner.watch(SECOND, Need::Playlist)).await.unwrap();
+    until("the slate", || report(&bench.tuner, SECOND).slate).await;
+    bench.upstream.wait_for_connections("one", PATIENCE, |connections| connections.current == 0).await;
+    let now = report(&bench.tuner, SECOND);
+    assert_eq!((now.restarts, now.state, now.fault), (1, State::Backoff, Some(UpstreamFault::Black)));
+    // Whoever comes now sees it too.
+    within("another viewer", bench.tuner.watch(SECOND, Need::Playlist)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
