@@ -23,6 +23,7 @@ use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::operators::Operators;
 use crate::outbound::Outbound;
+use crate::tuner::playout::Playouts;
 use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
 
 /// How long rooms may take to let go of what they hold, each.
@@ -81,7 +82,8 @@ impl App {
             base_url: config.http.public_url.clone().unwrap_or_else(|| format!("http://{}", config.http.listen)),
         };
         let extensions = Extensions::start(config.plugins.clone(), &data_dir, rooms, &tasks, stop.clone()).await?;
-        opened.catalog.run(extensions.sources(), &tasks, stop.clone());
+        let own = crate::tuner::playout::own_channels(&config.playouts);
+        opened.catalog.run(extensions.sources(), own, &tasks, stop.clone());
         let transcoder = Transcoder::new(config.ffmpeg.clone());
         let upstreams = CatalogUpstreams {
             catalog: opened.catalog.clone(),
@@ -92,6 +94,7 @@ impl App {
             connect_timeout: config.tuner.connect_timeout,
             stall_timeout: config.tuner.stall_timeout,
             channels: Arc::new(config.channels.clone()),
+            playouts: Playouts::new(&config.playouts),
             slate: config.tuner.slate.clone(),
         };
         let (settings, hls) = (config.tuner.clone(), config.hls.clone());

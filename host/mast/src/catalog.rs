@@ -76,14 +76,20 @@ impl Catalog {
     }
 
     /// Follows the set of sources and keeps each refreshed until `stop`. From here on only channels of sources in the set are
-    /// in lineups.
-    pub fn run(&self, sources: watch::Receiver<Arc<SourceSet>>, tasks: &TaskTracker, stop: CancellationToken) {
-        self.run_with(sources, tasks, stop, Timing::default());
+    /// in lineups. `own` is a source of the host itself, which is always in it; an instance of the same name has to stand back.
+    pub fn run(
+        &self,
+        sources: watch::Receiver<Arc<SourceSet>>,
+        own: Option<SourceEntry>,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) {
+        self.run_with((sources, own), tasks, stop, Timing::default());
     }
 
     fn run_with(
         &self,
-        sources: watch::Receiver<Arc<SourceSet>>,
+        sources: (watch::Receiver<Arc<SourceSet>>, Option<SourceEntry>),
         tasks: &TaskTracker,
         stop: CancellationToken,
         timing: Timing,

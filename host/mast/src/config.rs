@@ -22,7 +22,7 @@ use mast_model::ChannelId;
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig};
 use crate::extensions::config::PluginsConfig;
-use crate::tuner::config::{ChannelConfig, FfmpegConfig, HlsConfig, TunerConfig};
+use crate::tuner::config::{ChannelConfig, FfmpegConfig, HlsConfig, PlayoutConfig, TunerConfig};
 use reader::{Reader, Section};
 
 /// `mast.toml`, validated, with absolute paths.
@@ -44,6 +44,8 @@ pub struct Config {
     pub ffmpeg: FfmpegConfig,
     /// `[channel.ID]`
     pub channels: BTreeMap<ChannelId, ChannelConfig>,
+    /// `[playout.NAME]`
+    pub playouts: BTreeMap<String, PlayoutConfig>,
     /// `[bouquet.NAME]`
     pub bouquets: Vec<BouquetConfig>,
     /// `[log]`
@@ -85,6 +87,7 @@ impl Config {
             hls: HlsConfig::read(&root.section("hls")),
             channels: ChannelConfig::read_all(&root.section("channel"), &ffmpeg),
             ffmpeg,
+            playouts: PlayoutConfig::read_all(&root.section("playout")),
             bouquets: BouquetConfig::read_all(&root.section("bouquet")),
             log: LogConfig::read(&root.section("log")),
         }
@@ -109,4 +112,10 @@ pub(crate) fn parse_file(path: &Path) -> Result<value::Table, Problems> {
         Problem::of_file(path, message)
     })?;
     value::parse(&text, path)
+}
+
+/// A text as such a tree.
+#[cfg(test)]
+pub(crate) fn parse_text(text: &str, path: &Path) -> Result<value::Table, Problems> {
+    value::parse(text, path)
 }

@@ -17,6 +17,7 @@ mod intake;
 mod link;
 mod numbers;
 mod origin;
+pub mod playout;
 mod published;
 mod state;
 mod task;

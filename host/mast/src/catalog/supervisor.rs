@@ -35,7 +35,7 @@ struct Running {
 /// Takes over the current set at once and starts the task that follows it.
 pub(super) fn start(
     catalog: Catalog,
-    mut sources: watch::Receiver<Arc<SourceSet>>,
+    (mut sources, own): (watch::Receiver<Arc<SourceSet>>, Option<SourceEntry>),
     tasks: &TaskTracker,
     stop: CancellationToken,
     timing: Timing,
@@ -43,7 +43,7 @@ pub(super) fn start(
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let running = BTreeMap::new();
     let mut supervisor = Supervisor { catalog, tasks: tasks.clone(), stop, timing, permits, running };
-    let first = Arc::clone(&sources.borrow_and_update());
+    let first = with_own(&sources.borrow_and_update(), own.as_ref());
     supervisor.catalog.set_sources(Arc::clone(&first));
     supervisor.follow(&first, false);
     tasks.spawn(async move {
@@ -53,7 +53,7 @@ pub(super) fn start(
                 // The sender lives in the extensions room; without it the set stays as it is.
                 changed = sources.changed() => if changed.is_err() { break },
             }
-            let set = Arc::clone(&sources.borrow_and_update());
+            let set = with_own(&sources.borrow_and_update(), own.as_ref());
             let catalog = supervisor.catalog.clone();
             let taken = Arc::clone(&set);
             // Makes a snapshot, which takes a while for a large catalogue.
@@ -65,6 +65,15 @@ pub(super) fn start(
         // Loaded plugins hold the services they are lent, and these hold the catalogue: nobody would ever let go.
         supervisor.catalog.shared.sources.store(Arc::default());
     });
+}
+
+/// The set with the host's own source in it.
+fn with_own(set: &Arc<SourceSet>, own: Option<&SourceEntry>) -> Arc<SourceSet> {
+    let Some(own) = own else { return Arc::clone(set) };
+    let others = set.iter().filter(|entry| entry.id != own.id);
+    let mut set: SourceSet = others.chain([own]).cloned().collect();
+    set.sort_by(|one, other| one.id.cmp(&other.id));
+    Arc::new(set)
 }
 
 impl Supervisor {

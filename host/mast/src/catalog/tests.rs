@@ -162,7 +162,7 @@ impl Setup {
             last_retry: Duration::from_millis(1),
             shortest: Duration::from_secs(10),
         };
-        self.catalog.run_with(self.sources.subscribe(), &self.tasks, self.stop.clone(), timing);
+        self.catalog.run_with((self.sources.subscribe(), None), &self.tasks, self.stop.clone(), timing);
         self
     }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::output::{say, say_json};
 use crate::config::{Config, Problem, Problems};
 use crate::extensions::config::InstanceConfig;
+use crate::tuner::playout;
 
 pub(super) fn run(path: &Path, json: bool) -> ExitCode {
     let (config, problems) = Config::load_leniently(path, crate::config::environment());
@@ -19,6 +20,7 @@ pub(super) fn run(path: &Path, json: bool) -> ExitCode {
             problems.extend(folder_problem(&config.plugins.dir));
             problems.extend(instance_problems(config, &files));
             problems.extend(bouquet_problems(path, config, &files));
+            problems.extend(playout_problems(path, config, &files));
             files
         }
         None => Vec::new(),
@@ -72,7 +74,8 @@ fn instance_problems(config: &Config, files: &[PathBuf]) -> Vec<Problem> {
 
 /// A bouquet of an instance that does not exist would be empty.
 fn bouquet_problems(path: &Path, config: &Config, files: &[PathBuf]) -> Vec<Problem> {
-    let exists = |name: &str| files.iter().any(|file| file.file_stem().is_some_and(|stem| stem == name));
+    let own = |name: &str| name == playout::SOURCE && !config.playouts.is_empty();
+    let exists = |name: &str| own(name) || files.iter().any(|file| file.file_stem().is_some_and(|stem| stem == name));
     let sources =
         config.bouquets.iter().flat_map(|bouquet| bouquet.sources.iter().map(move |source| (bouquet, source)));
     let missing = sources.filter(|(_, source)| !exists(source.as_str()));
@@ -82,4 +85,18 @@ fn bouquet_problems(path: &Path, config: &Config, files: &[PathBuf]) -> Vec<Prob
         ..Problem::of_file(path, format!("there is no {source}.toml in {}", config.plugins.dir.display()))
     };
     missing.map(problem).collect()
+}
+
+/// Files of playouts that cannot be played, entries that cut others short, an instance that has the playouts' name.
+fn playout_problems(path: &Path, config: &Config, files: &[PathBuf]) -> Vec<Problem> {
+    let found = playout::check::check(&config.playouts).into_iter().map(|(key, file, message)| Problem {
+        key,
+        value: Some(format!("\"{}\"", file.display())),
+        ..Problem::of_file(path, message)
+    });
+    let taken = files.iter().filter(|file| file.file_stem().is_some_and(|stem| stem == playout::SOURCE));
+    let taken = taken.filter(|_| !config.playouts.is_empty()).map(|file| {
+        Problem::of_file(file, "is never loaded: the channels of [playout.NAME] have this source; rename the file")
+    });
+    found.chain(taken).collect()
 }

@@ -250,6 +250,26 @@ impl<'a> Section<'a> {
         names.map(|name| (name.clone(), self.section_as(&name, "NAME"))).collect()
     }
 
+    /// The elements of a list of sections, written `[[section.key]]`; none where it is missing.
+    pub(crate) fn listed_sections(&self, key: &str) -> Vec<Section<'a>> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let expected = || format!("a list of sections, each written [[{}]] or {{ key = value }}", self.path_of(key));
+        let Value::List(elements) = &node.value else {
+            self.unexpected(key, node, &expected());
+            return Vec::new();
+        };
+        let pattern = join(&self.pattern, key);
+        let section = |(index, element): (usize, &'a Node)| {
+            let path = format!("{}[{index}]", self.path_of(key));
+            let Value::Table(table) = &element.value else {
+                self.unexpected(&format!("{key}[{index}]"), element, &expected());
+                return None;
+            };
+            Some(Section::new(self.reader, path, pattern.clone(), Some(table), Some(element.place.clone())))
+        };
+        elements.iter().enumerate().filter_map(section).collect()
+    }
+
     /// A section as it is, for whoever else validates it. An empty one where it is missing.
     pub(crate) fn json(&self, key: &str) -> serde_json::Value {
         let empty = || serde_json::Value::Object(serde_json::Map::new());

@@ -96,6 +96,13 @@ parsed_settings! {
     ByteSize: "a size, for example \"512KiB\", \"64MiB\" or \"2GiB\"", |text| text.parse().ok();
     Destination: "a destination without a path, for example https://provider.example:443; * may stand for the leftmost label",
         |text| text.parse().ok();
+    jiff::civil::Time: "a time of day, for example \"20:15\" or \"20:15:30\"", time_of_day;
     InstanceId: "the name of a plugin instance: 1 to 64 lower-case letters, digits and dashes",
         |text| InstanceId::new(text).ok();
+}
+
+/// Hours and minutes, and seconds where they matter; nothing finer.
+fn time_of_day(text: &str) -> Option<jiff::civil::Time> {
+    let time: jiff::civil::Time = text.parse().ok()?;
+    (text.contains(':') && time.subsec_nanosecond() == 0).then_some(time)
 }

@@ -1,12 +1,14 @@
-//! `[tuner]`, `[hls]`, `[channel.ID]`, `[ffmpeg]`, `[profile.NAME]` and `[ladder.NAME]`.
+//! `[tuner]`, `[hls]`, `[channel.ID]`, `[playout.NAME]`, `[ffmpeg]`, `[profile.NAME]` and `[ladder.NAME]`.
 
 mod channel;
 mod ffmpeg;
 mod inspect;
+mod playout;
 
 pub use channel::ChannelConfig;
 pub use ffmpeg::FfmpegConfig;
 pub use inspect::{Check, InspectConfig};
+pub use playout::PlayoutConfig;
 
 use std::path::PathBuf;
 use std::time::Duration;

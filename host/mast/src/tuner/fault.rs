@@ -114,6 +114,9 @@ pub enum UpstreamFault {
     /// A file that is not there, or may not be read.
     #[error("the channel's file cannot be read")]
     Unreadable,
+    /// A playout without a filler, between two entries.
+    #[error("nothing is scheduled on the channel")]
+    NothingScheduled,
     /// The host could not reserve sequence numbers.
     #[error("the host could not reserve sequence numbers")]
     Store,
@@ -163,6 +166,7 @@ impl UpstreamFault {
             Self::Transcoder => "transcoder",
             Self::NoProfile => "no-profile",
             Self::Unreadable => "unreadable",
+            Self::NothingScheduled => "nothing-scheduled",
             Self::Store => "store",
         }
     }

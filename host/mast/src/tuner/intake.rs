@@ -37,6 +37,8 @@ pub(crate) struct Intake {
     segmenters: Vec<Segmenter>,
     config: IntakeConfig,
     watchdog: Option<Watchdog>,
+    /// When what comes is shown, where the upstream says it.
+    date: Option<Timestamp>,
     events: Vec<Produced>,
     /// The leading segmenter's counters at the last look.
     counted: Counters,
@@ -80,6 +82,7 @@ impl Intake {
             segmenters: vec![Segmenter::new(config.segmenter.clone())],
             config,
             watchdog: None,
+            date: None,
             events: Vec::new(),
             counted: Counters::default(),
             held: Held::default(),
@@ -97,11 +100,18 @@ impl Intake {
                 IntakeEvent::Opened(numbers)
             }
             LinkEvent::Bytes(bytes) => {
-                self.cut(|segmenter, events| segmenter.push(&bytes, Timestamp::now(), events));
+                let date = self.date.unwrap_or_else(Timestamp::now);
+                self.cut(|segmenter, events| segmenter.push(&bytes, date, events));
                 IntakeEvent::Media(self.media())
             }
+            LinkEvent::Date(date) => {
+                self.date = Some(date);
+                IntakeEvent::Media(Media::default())
+            }
             LinkEvent::Break => {
-                self.cut(|segmenter, events| segmenter.end_of_input(End::Whole, events));
+                // A schedule ends a file anywhere.
+                let end = if self.date.take().is_some() { End::Severed } else { End::Whole };
+                self.cut(|segmenter, events| segmenter.end_of_input(end, events));
                 IntakeEvent::Media(self.media())
             }
             LinkEvent::Calm => {

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use super::fault::{Failure, UpstreamFault};
 use super::numbers::Loaded;
@@ -29,6 +30,8 @@ pub(crate) enum LinkEvent {
     Bytes(Bytes),
     /// What follows does not continue what came before.
     Break,
+    /// When what follows is shown.
+    Date(Timestamp),
     /// Nothing is due.
     Calm,
     /// Another channel needs the connection.
@@ -56,6 +59,7 @@ impl Link {
 fn happened(piece: Option<Result<Piece, Failure>>) -> LinkEvent {
     match piece {
         Some(Ok(Piece::Bytes(bytes))) => LinkEvent::Bytes(bytes),
+        Some(Ok(Piece::Date(date))) => LinkEvent::Date(date),
         Some(Ok(Piece::Break)) => LinkEvent::Break,
         Some(Ok(Piece::Calm)) => LinkEvent::Calm,
         Some(Err(failure)) => LinkEvent::Failed(failure),

@@ -2,6 +2,7 @@
 
 mod hls_upstream;
 mod inspected;
+mod playout;
 
 use std::collections::HashMap;
 use std::future::Future;

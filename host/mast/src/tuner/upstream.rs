@@ -20,6 +20,7 @@ pub use slots::Slots;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 use mast_model::ChannelId;
 
 use super::fault::Failure;
@@ -35,6 +36,9 @@ pub enum Piece {
     Bytes(Bytes),
     /// What follows does not continue what came before.
     Break,
+    /// What follows is shown at this time, which is later than, or the same as, all before since the last break. Where nothing is said, it is
+    /// shown when it comes.
+    Date(Timestamp),
     /// Nothing is due, and nothing is wrong: the time since the last piece counts for no watchdog.
     Calm,
 }

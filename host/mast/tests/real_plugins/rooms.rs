@@ -79,7 +79,7 @@ impl Rooms {
         };
         let extensions =
             Extensions::start(config.plugins.clone(), &config.data_dir, rooms, &tasks, stop.clone()).await.unwrap();
-        catalog.run(extensions.sources(), &tasks, stop.clone());
+        catalog.run(extensions.sources(), None, &tasks, stop.clone());
         let line = line(&accounts).await;
         Self { folder, catalog, extensions, line, tasks, stop }
     }

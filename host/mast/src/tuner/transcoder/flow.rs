@@ -84,8 +84,8 @@ async fn step(feed: &mut Option<Feed>) -> Result<Fed, Failure> {
     let Some(bytes) = pending.front_mut() else {
         match pieces.next().await {
             Some(Ok(Piece::Bytes(bytes))) => pending.push_back(bytes),
-            // FFmpeg finds jumps of the clock itself.
-            Some(Ok(Piece::Break)) => {}
+            // FFmpeg finds jumps of the clock itself, and knows no dates.
+            Some(Ok(Piece::Break | Piece::Date(_))) => {}
             Some(Ok(Piece::Calm)) => return Ok(Fed::Calm),
             Some(Err(failure)) => return Err(failure),
             None => return Err(UpstreamFault::Ended.into()),

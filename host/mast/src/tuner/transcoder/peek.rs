@@ -28,7 +28,7 @@ pub(super) async fn tracks(pieces: &mut UpstreamBytes) -> Result<(Vec<Bytes>, Tr
                     return Err(UpstreamFault::NoAccessUnits.into());
                 }
             }
-            Some(Ok(Piece::Break | Piece::Calm)) => {}
+            Some(Ok(Piece::Break | Piece::Date(_) | Piece::Calm)) => {}
             Some(Err(failure)) => return Err(failure),
             None => return Err(UpstreamFault::Ended.into()),
         }

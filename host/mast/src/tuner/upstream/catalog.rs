@@ -10,13 +10,14 @@ use mast_ffmpeg::{HttpRequest, Input, Transport};
 use mast_model::{Channel, ChannelId, InstanceId, Upstream, UpstreamKind};
 
 use super::fetched::Fetched;
-use super::{Claim, Container, Fetcher, OpenUpstream, Slot, Slots, Upstreams, file, udp};
+use super::{Claim, Container, Fetcher, OpenUpstream, Slot, Slots, UpstreamBytes, Upstreams, file, udp};
 use crate::catalog::{Catalog, ResolveError};
 use crate::extensions::Extensions;
 use crate::extensions::config::{ProfileChoice, UpstreamConfig};
 use crate::outbound::Outbound;
 use crate::tuner::config::ChannelConfig;
 use crate::tuner::fault::{Failure, UpstreamFault};
+use crate::tuner::playout::{self, Playouts};
 use crate::tuner::transcoder::{Transcoded, Transcoder};
 
 /// The profile that changes nothing.
@@ -41,6 +42,8 @@ pub struct CatalogUpstreams {
     pub stall_timeout: Duration,
     /// What the operator wants of single channels.
     pub channels: Arc<BTreeMap<ChannelId, ChannelConfig>>,
+    /// The operator's own channels.
+    pub playouts: Playouts,
     /// The slate of channels that have none of their own.
     pub slate: Option<PathBuf>,
 }
@@ -55,10 +58,17 @@ impl Upstreams for CatalogUpstreams {
         Box::pin(async move {
             let (member, attempt) = this.turn(channel, turn).ok_or(UpstreamFault::NoUpstream)?;
             let upstream = this.catalog.resolve(&member, attempt).await.map_err(unresolved)?;
-            let config = this.extensions.upstream(&member.source).ok_or(UpstreamFault::SourceGone)?;
+            let own = this.is_own(&member);
+            let config = match own {
+                true => Arc::default(),
+                false => this.extensions.upstream(&member.source).ok_or(UpstreamFault::SourceGone)?,
+            };
             let slot = this.slot(&member.source, &config, claim).await?;
             let profile = this.profile(channel, &member, &config);
-            let Transcoded { pieces, rungs } = this.pieces(&upstream, config, &profile).await?;
+            let Transcoded { pieces, rungs } = match own {
+                true => this.through(this.playouts.open(&member.key).await?, &profile).await?,
+                false => this.pieces(&upstream, config, &profile).await?,
+            };
             Ok(OpenUpstream { pieces, slot, rungs })
         })
     }
@@ -76,6 +86,11 @@ impl CatalogUpstreams {
         let configured = || self.channels.get(&channel).map(|config| config.backups.clone()).unwrap_or_default();
         let backups = self.catalog.backups(channel).unwrap_or_else(configured);
         std::iter::once(&channel).chain(&backups).filter_map(|id| self.catalog.channel(*id)).collect()
+    }
+
+    /// Whether a channel is one of the operator's own.
+    fn is_own(&self, member: &Channel) -> bool {
+        !self.playouts.is_empty() && member.source.as_str() == playout::SOURCE
     }
 
     /// Whose upstream a turn means, and which attempt at it this is.
@@ -136,9 +151,15 @@ impl CatalogUpstreams {
                 return self.transcoder.open(input, output).await;
             }
         };
+        self.through(pieces, profile).await
+    }
+
+    /// MPEG-TS as it is, or through FFmpeg.
+    async fn through(&self, pieces: UpstreamBytes, profile: &str) -> Result<Transcoded, Failure> {
         if profile == COPY {
             return Ok(Transcoded { pieces, rungs: Vec::new() });
         }
+        let output = self.transcoder.output(profile).ok_or(UpstreamFault::NoProfile)?;
         self.transcoder.pipe(pieces, Container::MpegTs, output, self.stall_timeout).await
     }
 

@@ -41,7 +41,7 @@ impl Run {
                 match pieces.next().await {
                     Some(Ok(Piece::Bytes(bytes))) => run.bytes.extend_from_slice(&bytes),
                     Some(Ok(Piece::Break)) => run.breaks += 1,
-                    Some(Ok(Piece::Calm)) => {}
+                    Some(Ok(Piece::Calm | Piece::Date(_))) => {}
                     Some(Err(failure)) => {
                         assert!(!failure.to_string().contains("secret"), "{failure}");
                         run.fault = Some(failure.fault);
