@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
+use crate::disk::Disk;
 use crate::schema::{META, SCHEMA, VERSION};
 
 /// An open file. Holds an advisory lock on it until dropped.
 pub(crate) struct Db {
-    database: Database,
+    database: Disk,
     file: PathBuf,
 }
 
@@ -38,7 +39,9 @@ impl Db {
         // redb would create it with whatever the umask leaves.
         let private = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
         drop(private.map_err(|error| failed(&error))?);
-        let database = builder(&file, cache_bytes).create(&file).map_err(|error| match error {
+        let path = file.clone();
+        let open = move || builder(&path, cache_bytes).create(&path);
+        let database = Disk::new(open).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(file.clone()),
             other => failed(&other),
         })?;
@@ -54,7 +57,7 @@ impl Db {
     ) -> Result<Self, StoreError> {
         let database = builder(&file, cache_bytes).create_with_backend(backend);
         let database = database.map_err(|error| StoreError::Open { file: file.clone(), cause: error.to_string() })?;
-        Self::prepare(Self { database, file }, tables)
+        Self::prepare(Self { database: Disk::once(database), file }, tables)
     }
 
     fn prepare(db: Self, tables: fn(&WriteTransaction) -> Result<(), Fault>) -> Result<Self, StoreError> {
@@ -87,8 +90,8 @@ impl Db {
         doing: &'static str,
         operation: impl FnOnce(&ReadTransaction) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let run = || operation(&self.database.begin_read()?);
-        run().map_err(|fault| self.explain(doing, fault))
+        let run = self.database.run(|database| operation(&database.begin_read()?));
+        run.map_err(|fault| self.explain(doing, fault))
     }
 
     /// Runs a write transaction and commits it; nothing is kept where `operation` fails.
@@ -97,14 +100,14 @@ impl Db {
         doing: &'static str,
         operation: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let run = || {
-            let mut transaction = self.database.begin_write()?;
+        let run = self.database.run(|database| {
+            let mut transaction = database.begin_write()?;
             transaction.set_quick_repair(true);
             let result = operation(&transaction)?;
             transaction.commit()?;
             Ok(result)
-        };
-        run().map_err(|fault| self.explain(doing, fault))
+        });
+        run.map_err(|fault| self.explain(doing, fault))
     }
 
     pub(crate) fn explain(&self, doing: &'static str, fault: Fault) -> StoreError {

@@ -9,6 +9,7 @@
 mod audit;
 mod catalog;
 mod db;
+mod disk;
 mod document;
 mod error;
 pub mod faults;
