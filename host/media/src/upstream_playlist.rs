@@ -172,8 +172,8 @@ pub struct Variant {
     pub resolution: Option<(u32, u32)>,
     /// CODECS; empty where that is missing.
     pub codecs: Vec<String>,
-    /// Its sound is in a media playlist of its own: this one has the picture only.
-    pub separate_audio: bool,
+    /// The media playlist that its sound is in, where that is one of its own and this one has the picture only; of several the default one.
+    pub separate_audio: Option<Uri>,
 }
 
 impl Variant {

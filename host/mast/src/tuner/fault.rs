@@ -40,7 +40,7 @@ pub enum UpstreamFault {
     #[error("the upstream is silent")]
     Silent,
     /// Sound apart from the picture.
-    #[error("the upstream's sound is in a playlist of its own, which is not supported yet")]
+    #[error("the upstream's sound is in a playlist of its own, which needs FFmpeg and a direct connection")]
     SeparateAudio,
     /// Fragmented MP4 or packed audio.
     #[error("the upstream's segments are not MPEG-TS, which needs FFmpeg")]

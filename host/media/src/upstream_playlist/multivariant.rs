@@ -26,7 +26,7 @@ pub(super) fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Multivari
     }
     // Groups may stand behind the variants that name them.
     for (variant, group) in &mut variants {
-        variant.separate_audio = group.is_some_and(|group| is_separate(&audio, group, &variant.uri));
+        variant.separate_audio = group.and_then(|group| separate(&audio, group, &variant.uri));
     }
     let variants: Vec<_> = variants.into_iter().map(|(variant, _)| variant).collect();
     if variants.is_empty() { Err(PlaylistError::NoVariants) } else { Ok(Multivariant { variants }) }
@@ -36,19 +36,25 @@ pub(super) fn read<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Multivari
 struct Rendition<'a> {
     group: &'a str,
     uri: Option<&'a str>,
+    is_default: bool,
 }
 
 fn rendition<'a>(list: &Attributes<'a>) -> Option<Rendition<'a>> {
     let is_audio = list.get("TYPE").is_some_and(|kind| kind.eq_ignore_ascii_case("AUDIO"));
     let group = list.get("GROUP-ID").filter(|_| is_audio)?;
-    Some(Rendition { group, uri: list.get("URI") })
+    let is_default = list.get("DEFAULT").is_some_and(|text| text.eq_ignore_ascii_case("YES"));
+    Some(Rendition { group, uri: list.get("URI"), is_default })
 }
 
 /// A rendition without a URI is in the variants themselves (RFC 8216, 4.3.4.2.1); and a variant that only has sound may be a
 /// rendition of its own group.
-fn is_separate(audio: &[Rendition<'_>], group: &str, variant: &Uri) -> bool {
-    let mut members = audio.iter().filter(|rendition| rendition.group == group).peekable();
-    members.peek().is_some() && members.all(|rendition| rendition.uri.is_some_and(|uri| uri != variant.expose()))
+fn separate(audio: &[Rendition<'_>], group: &str, variant: &Uri) -> Option<Uri> {
+    let members = || audio.iter().filter(|rendition| rendition.group == group);
+    if !members().all(|rendition| rendition.uri.is_some_and(|uri| uri != variant.expose())) {
+        return None;
+    }
+    let chosen = members().find(|rendition| rendition.is_default).or_else(|| members().next());
+    chosen.and_then(|rendition| rendition.uri).map(Uri::from)
 }
 
 fn variant(list: &Attributes<'_>, uri: Uri) -> Variant {
@@ -62,6 +68,6 @@ fn variant(list: &Attributes<'_>, uri: Uri) -> Variant {
         bandwidth: list.integer("BANDWIDTH").or_else(|| list.integer("AVERAGE-BANDWIDTH")).unwrap_or_default(),
         resolution,
         codecs: codecs.map(str::to_owned).collect(),
-        separate_audio: false,
+        separate_audio: None,
     }
 }

@@ -83,7 +83,7 @@ impl Multivariant {
         ranked.sort_by_key(|variant| {
             let fits = policy.allows(variant) && policy != VariantPolicy::Worst;
             let (largest, smallest) = (fits.then(|| Reverse(size(variant))), (!fits).then(|| size(variant)));
-            (variant.audio_only(), variant.separate_audio, !fits, largest, smallest)
+            (variant.audio_only(), variant.separate_audio.is_some(), !fits, largest, smallest)
         });
         ranked
     }
@@ -95,12 +95,12 @@ mod tests {
 
     fn variant(name: &str, bandwidth: u64, height: Option<u32>) -> Variant {
         let resolution = height.map(|height| (height * 16 / 9, height));
-        Variant { uri: name.into(), bandwidth, resolution, codecs: Vec::new(), separate_audio: false }
+        Variant { uri: name.into(), bandwidth, resolution, codecs: Vec::new(), separate_audio: None }
     }
 
     fn ranked(policy: &str) -> String {
         let variants = vec![
-            Variant { separate_audio: true, ..variant("silent", 9_000_000, Some(2160)) },
+            Variant { separate_audio: Some("sound".into()), ..variant("silent", 9_000_000, Some(2160)) },
             variant("low", 800_000, Some(360)),
             Variant { codecs: vec!["mp4a.40.2".to_owned()], ..variant("radio", 64_000, None) },
             variant("high", 5_000_000, Some(1080)),

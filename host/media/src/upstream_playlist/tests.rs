@@ -9,7 +9,7 @@ fn brief(text: &str) -> String {
         Ok(Playlist::Multivariant(multivariant)) => {
             let variants = multivariant.variants.iter().map(|variant| {
                 let height = variant.resolution.map(|(_, height)| format!("@{height}")).unwrap_or_default();
-                let audio = if variant.separate_audio { " separate" } else { "" };
+                let audio = if variant.separate_audio.is_some() { " separate" } else { "" };
                 let only = if variant.audio_only() { " only" } else { "" };
                 format!("{}={}{height}{audio}{only}", variant.uri.expose(), variant.bandwidth)
             });

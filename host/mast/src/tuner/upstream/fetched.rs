@@ -1,10 +1,12 @@
 //! What is fetched over HTTP, with FFmpeg where it is needed: for a profile, or because the upstream turns out to be HLS in something
-//! else than MPEG-TS. Then the host still makes every request, and FFmpeg reads from a pipe.
+//! else than MPEG-TS. Then the host still makes every request, and FFmpeg reads from a pipe. Only HLS whose sound is in a playlist of its
+//! own is fetched by FFmpeg, which alone can put the two together: the host has looked at both playlists before, and resolved and checked where
+//! they lie; where a proxy or a local address is wanted it stays refused.
 
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use mast_ffmpeg::Output;
+use mast_ffmpeg::{HttpRequest, Input, Output};
 
 use super::{Accepts, Container, Fetcher, Piece, UpstreamBytes, http};
 use crate::tuner::fault::{Failure, UpstreamFault};
@@ -33,9 +35,28 @@ impl Fetched {
     pub(super) async fn transcoded(self, output: &Output) -> Result<Transcoded, Failure> {
         let pieces = self.open(Accepts::MpegTs).await?;
         match self.transcoder.pipe(pieces, Container::MpegTs, output, self.patience).await {
-            Err(failure) if failure.fault == UpstreamFault::NeedsFfmpeg => self.repacked(output).await,
+            Err(failure) if is_for_ffmpeg(failure.fault) => self.otherwise(failure, output).await,
             other => other,
         }
+    }
+
+    /// What FFmpeg makes of an upstream that failed like this.
+    async fn otherwise(&self, failure: Failure, output: &Output) -> Result<Transcoded, Failure> {
+        match failure.fault {
+            UpstreamFault::SeparateAudio => self.joined(failure, output).await,
+            _ => self.repacked(output).await,
+        }
+    }
+
+    async fn joined(&self, failure: Failure, output: &Output) -> Result<Transcoded, Failure> {
+        let route = &self.fetcher.config().route;
+        if route.proxy.is_some() || route.bind.is_some() || !route.verify_tls {
+            let detail = "FFmpeg would fetch it, without proxy, bind and verify_tls of [upstream]".to_owned();
+            return Err(Failure { detail, ..failure });
+        }
+        self.fetcher.check(&self.url).await?;
+        let request = HttpRequest { user_agent: self.fetcher.user_agent(), ..HttpRequest::default() };
+        self.transcoder.open(Input::Http { url: self.url.clone(), request }, output).await
     }
 
     async fn repacked(&self, output: &Output) -> Result<Transcoded, Failure> {
@@ -48,6 +69,10 @@ impl Fetched {
     }
 }
 
+fn is_for_ffmpeg(fault: UpstreamFault) -> bool {
+    matches!(fault, UpstreamFault::NeedsFfmpeg | UpstreamFault::SeparateAudio)
+}
+
 /// A run that goes over to FFmpeg if it has to.
 struct Run {
     pieces: UpstreamBytes,
@@ -57,9 +82,9 @@ struct Run {
 impl Run {
     async fn next(&mut self) -> Result<Option<Piece>, Failure> {
         match self.pieces.next().await.transpose() {
-            Err(failure) if failure.fault == UpstreamFault::NeedsFfmpeg => {
+            Err(failure) if is_for_ffmpeg(failure.fault) => {
                 let Some((fetched, copy)) = self.otherwise.take() else { return Err(failure) };
-                self.pieces = fetched.repacked(&copy).await?.pieces;
+                self.pieces = fetched.otherwise(failure, &copy).await?.pieces;
                 Ok(Some(Piece::Break))
             }
             other => other,

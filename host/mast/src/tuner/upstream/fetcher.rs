@@ -48,6 +48,24 @@ impl Fetcher {
         &self.inner.config
     }
 
+    /// The user agent that is sent; it is no secret.
+    pub(crate) fn user_agent(&self) -> Option<String> {
+        let mut headers = self.inner.headers.iter();
+        headers.find(|(name, _)| name.eq_ignore_ascii_case("user-agent")).map(|(_, value)| value.clone())
+    }
+
+    /// Whether the destination rules let somebody else fetch a URL: its name is resolved, and every address checked.
+    pub(crate) async fn check(&self, url: &str) -> Result<(), Failure> {
+        Ok(self.inner.outbound.check(&self.inner.config.rules, url).await?)
+    }
+
+    /// Whether the destination rules allow a URL, as far as can be told without resolving its name.
+    pub(crate) fn permits(&self, url: &Url) -> Result<(), Failure> {
+        let refused =
+            |refused: mast_model::Refused| Failure { fault: UpstreamFault::NotGranted, detail: refused.to_string() };
+        self.inner.config.rules.check_url(url).map_err(refused)
+    }
+
     /// Asks for a URL, or for a range of bytes of it (first byte, length). Any status but 200, or 206 for a range, is a fault.
     pub(crate) async fn get(&self, url: &Url, range: Option<(u64, u64)>) -> Result<OutboundResponse, Failure> {
         let inner = &*self.inner;

@@ -52,7 +52,10 @@ impl Source {
         let ranked = multivariant.ranked(shared.settings.variant);
         let mut failed = Failure::from(UpstreamFault::Playlist);
         for variant in ranked.into_iter().take(VARIANTS_TRIED) {
-            if variant.separate_audio {
+            if let Some(audio) = &variant.separate_audio {
+                for uri in [&variant.uri, audio] {
+                    shared.look(&resolve(base, uri.expose())?).await?;
+                }
                 return Err(UpstreamFault::SeparateAudio.into());
             }
             let url = resolve(base, variant.uri.expose())?;
@@ -82,6 +85,15 @@ impl Source {
     /// A load failed: next time it is asked for by its name.
     pub(super) fn failed(&mut self) {
         self.moves |= self.found != self.named;
+    }
+}
+
+impl Shared {
+    /// Whether a media playlist is there, and everything that it lists is where it may be. For somebody else who fetches it.
+    async fn look(&self, url: &Url) -> Result<(), Failure> {
+        let Loaded { media, base } = load(self, url).await?;
+        let mut entries = media.entries.iter();
+        entries.try_for_each(|entry| self.fetcher.permits(&resolve(&base, entry.uri.expose())?))
     }
 }
 

@@ -169,7 +169,20 @@ async fn what_cannot_be_played_is_named() {
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"a\"|#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"|v".to_owned(),
             UpstreamFault::SeparateAudio,
         ),
+        (
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"b\"|#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"|v".to_owned(),
+            UpstreamFault::NotGranted,
+        ),
+        (
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",URI=\"c?secret\"|#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"|v"
+                .to_owned(),
+            UpstreamFault::Status(404),
+        ),
     ];
+    // A picture and sounds of their own.
+    text(&upstream, "/v", &media("#EXTINF:1,|SEGMENT"));
+    text(&upstream, "/a", &media("#EXTINF:1,|SEGMENT"));
+    text(&upstream, "/b", &media("#EXTINF:1,|SEGMENT|#EXTINF:1,|http://10.0.0.1/secret.ts"));
     let urls: Vec<_> =
         cases.iter().enumerate().map(|(n, (lines, _))| text(&upstream, &format!("/{n}"), lines)).collect();
     let runs = join_all(urls.iter().map(|url| read(url, "best", |_| false))).await;
