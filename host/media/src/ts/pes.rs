@@ -90,4 +90,28 @@ mod tests {
             Pes::Header(PesHeader { body: 10, pts: None, dts: None })
         );
     }
+
+    /// What the fuzz target `pes` holds too.
+    fn check(bytes: &[u8]) {
+        let mut last = Pes::More;
+        for length in 0..=bytes.len() {
+            let found = parse(&bytes[..length]);
+            assert!(last == Pes::More || found == last, "{last:?}, and with more bytes {found:?}: {bytes:?}");
+            if let Pes::Header(header) = found {
+                assert!(header.body <= length, "{bytes:?}");
+                assert!([header.pts, header.dts].iter().flatten().all(|time| *time < 1 << 33), "{bytes:?}");
+            }
+            last = found;
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_judged_once_and_for_all(
+            start in proptest::sample::select(vec![vec![], vec![0, 0, 1], vec![0, 0, 1, 0xe0, 0, 0, 0x80]]),
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        ) {
+            check(&[start, bytes].concat());
+        }
+    }
 }
