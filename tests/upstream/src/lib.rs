@@ -7,7 +7,10 @@
 //!   of the channel, alive while somebody reads); a [`Feed::Clip`] repeats a file made once, without a process.
 //! - `GET /{name}/index.m3u8`: a clip as live HLS, and `/{name}/aes/index.m3u8` encrypted.
 //! - `GET /playlist.m3u`: the channels as M3U; [`Upstream::set_text`] adds other texts or replaces this one.
+//! - [`Upstream::set_folder`] serves the files of a folder as they are at that moment.
 //! - `GET /_control`, `POST /_control/{name}/{fault}`: the same switches as the Rust API, for people.
+//!
+//! [`RtspServer`] has a clip over RTSP.
 //!
 //! Dropping the [`Upstream`] closes everything and ends its processes.
 
@@ -19,6 +22,7 @@ mod hls;
 mod pattern;
 mod respond;
 mod restamp;
+mod rtsp;
 mod server;
 mod text;
 mod ts;
@@ -27,5 +31,6 @@ pub use channel::{Audio, ChannelSpec, Feed, Video};
 pub use clip::{Clip, ClipSpec};
 pub use fault::Fault;
 pub use hls::HlsFault;
+pub use rtsp::RtspServer;
 pub use server::{Connections, Upstream};
 pub use text::{Hit, Text};

@@ -233,6 +233,11 @@ fn slowly(state: &State, bytes: Bytes, content_type: &str, over: Duration, readi
 
 async fn serve_text(state: &State, path: &str, headers: &HeaderMap, socket: Socket) -> Answer {
     let Some((text, mut fault)) = state.texts.find(path) else {
+        if let Some(file) = state.file(path)
+            && let Ok(bytes) = tokio::fs::read(file).await
+        {
+            return answer(200, &[(CONTENT_TYPE, "application/octet-stream")], bytes);
+        }
         return answer(404, &[], "no such channel or text\n");
     };
     let field = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

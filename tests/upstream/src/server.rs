@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -69,6 +70,8 @@ impl Channel {
 pub(crate) struct State {
     pub(crate) channels: BTreeMap<String, Arc<Channel>>,
     pub(crate) texts: Texts,
+    /// By the path that they are served under, which ends with a slash.
+    pub(crate) folders: Mutex<BTreeMap<String, PathBuf>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
 }
@@ -76,6 +79,13 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn channel(&self, name: &str) -> Option<Arc<Channel>> {
         self.channels.get(name).cloned()
+    }
+
+    /// The file that a path stands for.
+    pub(crate) fn file(&self, path: &str) -> Option<PathBuf> {
+        let (folder, name) = path.split_at(path.rfind('/')? + 1);
+        let folders = self.folders.lock().expect("nothing panics while it holds this lock");
+        folders.get(folder).map(|folder| folder.join(name))
     }
 
     /// False where nothing has this name.
@@ -145,7 +155,7 @@ impl Upstream {
             };
             map.insert(spec.name.clone(), Arc::new(channel));
         }
-        let state = Arc::new(State { channels: map, texts, tasks, stop });
+        let state = Arc::new(State { channels: map, texts, folders: Mutex::default(), tasks, stop });
         let (orders, receiver) = mpsc::channel(1);
         state.tasks.spawn(listen(state.clone(), listener, address, receiver));
         Ok(Self { state, address, orders })
@@ -208,6 +218,12 @@ impl Upstream {
     /// Adds or changes a text.
     pub fn set_text(&self, path: &str, text: Text) {
         self.state.texts.set(path, text);
+    }
+
+    /// Serves the files of a folder, as they are when they are asked for, under a path that ends with a slash.
+    pub fn set_folder(&self, path: &str, folder: &Path) {
+        let mut folders = self.state.folders.lock().expect("nothing panics while it holds this lock");
+        folders.insert(path.to_owned(), folder.to_owned());
     }
 
     /// Requests for a text so far.
