@@ -23,6 +23,21 @@ pub fn schemathesis() -> PathBuf {
     installed().join("python/bin/schemathesis")
 }
 
+/// What the `mux.js` package (npm) makes of MPEG-TS segments in the order of playing; true for those that do not continue the one before.
+/// See `tests/clients/read_ts.js` for the shape.
+pub fn npm_mux_js<'a>(segments: impl IntoIterator<Item = (&'a [u8], bool)>) -> Vec<Value> {
+    let folder = tempfile::tempdir().unwrap();
+    let listed = |(at, (bytes, discontinuity)): (usize, (&[u8], bool))| {
+        let file = folder.path().join(format!("{at}.ts"));
+        std::fs::write(&file, bytes).unwrap();
+        serde_json::json!({ "file": file, "discontinuity": discontinuity })
+    };
+    let list: Vec<Value> = segments.into_iter().enumerate().map(listed).collect();
+    let mut node = Command::new("node");
+    let read = read(node.arg(scripts().join("read_ts.js")).arg(installed()), &Value::from(list).to_string());
+    serde_json::from_value(read).unwrap()
+}
+
 pub(crate) fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
@@ -53,5 +68,14 @@ mod tests {
         let playlist = npm_playlist_parser("#EXTM3U\n#EXTINF:-1 tvg-id=\"a\",A\nhttp://127.0.0.1/1.ts\n");
         assert_eq!(playlist["items"][0]["tvg"]["id"], "a");
         assert!(std::panic::catch_unwind(|| npm_playlist_parser("nonsense")).is_err());
+        let clip = mast_upstream::Clip::standard().unwrap();
+        let mut bytes = clip.bytes().to_vec();
+        let whole = &npm_mux_js([(&bytes[..], false)])[0];
+        assert_eq!((&whole["continuity_errors"], &whole["video"]["units"]), (&0.into(), &300.into()), "{whole}");
+        // A packet is missing, another is out of step.
+        bytes.drain(188 * 1000..188 * 1001);
+        bytes[188 * 2000] = 0;
+        let torn = &npm_mux_js([(&bytes[..], false)])[0];
+        assert!(torn["continuity_errors"] != 0 && torn["out_of_step"] == 1, "{torn}");
     }
 }

@@ -102,6 +102,8 @@ pub struct TestHost {
     child: Option<Child>,
     log: Arc<Log>,
     address: SocketAddr,
+    /// What starts the server, and with which variables; a test's own.
+    under: (Vec<String>, Vec<(String, String)>),
 }
 
 impl TestHost {
@@ -123,16 +125,30 @@ impl TestHost {
         std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
         std::fs::write(folder.path().join("mast.toml"), format!("{BASE}{settings}")).unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let host = Self { folder, child: None, log: Arc::default(), address };
+        let host = Self { folder, child: None, log: Arc::default(), address, under: Default::default() };
         instances.iter().for_each(|instance| host.write_instance(instance));
         host
+    }
+
+    /// Has the server started by another program, which becomes it (`exec`), and with these variables.
+    pub fn start_under(&mut self, program: &[&str], variables: &[(&str, &str)]) {
+        let owned = |text: &&str| (*text).to_owned();
+        let variables = variables.iter().map(|(name, value)| (owned(name), owned(value))).collect();
+        self.under = (program.iter().map(owned).collect(), variables);
     }
 
     /// Starts the process and waits until it listens.
     pub fn run(&mut self) {
         assert!(self.child.is_none(), "the host runs already");
         let seen = self.log.lines.lock().unwrap().len();
+        let (wrapper, variables) = &self.under;
         let mut command = self.command(&["serve"]);
+        if let [program, arguments @ ..] = wrapper.as_slice() {
+            let mut under = Command::new(program);
+            under.args(arguments).arg(binary()).args(command.get_args());
+            command = under;
+        }
+        command.envs(variables.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", binary().display()));
         follow(child.stdout.take().unwrap(), self.log.clone());

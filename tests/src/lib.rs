@@ -15,7 +15,7 @@ pub mod readings;
 use std::time::Duration;
 
 pub use host::{Instance, LineAccount, TestHost, is_alive};
-pub use player::{HlsPlayer, MediaText};
+pub use player::{EntryText, HlsPlayer, MediaText};
 
 /// How long anything may take before a test fails. Generous: the machine may be busy.
 pub const SOON: Duration = Duration::from_secs(60);

@@ -81,6 +81,20 @@ const NEEDS: &[Need] = &[
         is_there: || runs("mpv", "--version"),
     },
     Need {
+        what: "faketime",
+        why: "sets the clock of the host under test",
+        since: For::Tests,
+        packages: &["faketime"],
+        is_there: || runs("faketime", "--version"),
+    },
+    Need {
+        what: "unshare",
+        why: "gives the host under test a small disk of its own, which is filled",
+        since: For::Tests,
+        packages: &["util-linux", "mount"],
+        is_there: || runs("unshare", "--version") && runs("mount", "--version"),
+    },
+    Need {
         what: "nginx",
         why: "the peer that serving is measured against",
         since: For::Benchmarks,
@@ -173,7 +187,7 @@ fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
         run(pip.arg(pins.join("requirements.txt")))
     })?;
-    once(&clients, &pins.join("package-lock.json"), "hls.js and iptv-playlist-parser from npm", || {
+    once(&clients, &pins.join("package-lock.json"), "hls.js, iptv-playlist-parser and mux.js from npm", || {
         for file in ["package.json", "package-lock.json"] {
             std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;
         }

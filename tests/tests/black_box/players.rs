@@ -151,3 +151,43 @@ async fn players_go_on_when_a_backup_takes_over_and_the_first_upstream_returns()
     scene.upstream.wait_for_connections("backup", SOON, |connections| connections.current == 0).await;
     watching.end().await;
 }
+
+/// It starts with one variant, is asked for the other, and shows it without a stall: numbers, times and keyframes of both agree.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hls_js_goes_from_one_variant_of_a_ladder_to_the_other() {
+    const LADDER: &str = r#"
+[profile.small]
+height = 180
+bitrate = 300
+gop = 1
+preset = "ultrafast"
+audio_bitrate = 64
+[profile.tiny]
+height = 90
+bitrate = 100
+gop = 1
+preset = "ultrafast"
+audio_bitrate = 64
+[ladder.adaptive]
+variants = ["small", "tiny"]
+[channel.1]
+profile = "adaptive"
+"#;
+    let channel = ChannelSpec::clip("one", &Clip::standard().unwrap()).burst(Duration::from_secs(9));
+    let scene = Scene::start_with(&format!("{SETTINGS}{LADDER}"), [channel]).await;
+    let id = scene.channels(1).await["one"];
+    assert_eq!(id, 1);
+    settled(&scene, id).await;
+    for wanted in [0, 1] {
+        let mut player = hls_js(&format!("{}#level={wanted}", scene.live(id, "m3u8")));
+        let what = format!("level {wanted} is shown");
+        let levels = |shown: &Shown| shown.account["shown_levels"].as_array().cloned().unwrap_or_default();
+        let shown = player.shown_when(&what, |shown| levels(shown).last() == Some(&wanted.into())).await;
+        let shown = player.plays_on(&shown, Duration::from_secs(4)).await;
+        assert_eq!(levels(&shown).last(), Some(&wanted.into()), "{shown:#?}");
+        assert!(shown.longest_stall < Duration::from_secs(2), "{shown:#?}");
+        let heights = [0, 1].map(|level| player.shown().account["levels"][level]["height"].as_u64());
+        assert_eq!(heights.iter().flatten().sum::<u64>(), 270, "{shown:#?}");
+        player.stop().await;
+    }
+}

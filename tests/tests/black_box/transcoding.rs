@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use mast_media::lint::Linter;
 use mast_tests::probe::play;
 use mast_tests::{HlsPlayer, Instance, MediaText, TestHost, eventually, get, is_alive};
-use mast_upstream::{Clip, Text, Upstream};
+use mast_upstream::{Clip, RtspServer, Text, Upstream};
 
 use crate::scene::{Scene, quick};
 
@@ -207,6 +207,88 @@ async fn srt_and_rtmp_upstreams_are_opened_by_ffmpeg() {
     }
     let (status, body) = get(&scene.live(ids["refused"], "m3u8")).await;
     assert!(status >= 500 && body.contains("granted"), "{status} {body}");
+}
+
+/// HLS with the sound in a playlist of its own: FFmpeg puts the two together, also for a profile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hls_with_separate_sound_plays() {
+    let upstream = Upstream::start([]).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    upstream.set_folder("/apart/", folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let segments = at("%v-%d.ts");
+    let apart = ["-map", "0:v", "-map", "0:a", "-var_stream_map", "v:0,agroup:sound a:0,agroup:sound,default:yes"];
+    let live = ["-master_pl_name", "live.m3u8", "-hls_time", "1", "-hls_list_size", "8", "-hls_segment_filename"];
+    let _sender = Sender::start("hls", &[&apart[..], &live[..], &[&segments]].concat(), &at("%v.m3u8"));
+    let url = upstream.at("/apart/live.m3u8");
+    let list = ["as-it-is", "small"].map(|name| format!("#EXTINF:-1,{name}\n{url}?{name}\n"));
+    upstream.set_text("/list.m3u", Text::m3u(format!("#EXTM3U\n{}", list.concat())));
+    let source = Instance::m3u_source("provider", &upstream, "/list.m3u");
+    let settings = format!("{SETTINGS}[channel.2]\nprofile = \"tiny\"\n");
+    let host = TestHost::start_with(&settings, &[source, Instance::m3u_output("m3u")]);
+    let line = host.add_line("anna", &["--max-connections", "20"]);
+    let scene = Scene { host, upstream, line };
+    let ids = scene.channels(2).await;
+    eventually("a few segments of both", async || {
+        let listed = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+        let both = ["0.m3u8", "1.m3u8"].map(|name| listed(name).matches("#EXTINF").count());
+        let apart = listed("live.m3u8").contains("TYPE=AUDIO");
+        (apart && both.iter().all(|count| *count >= 4)).then_some(())
+    })
+    .await;
+    for (name, picture) in [("as-it-is", "x360"), ("small", "x90")] {
+        let player = HlsPlayer::open(&scene.live(ids[name], "m3u8")).await;
+        assert!(player.multivariant.contains(picture), "{name}: {}", player.multivariant);
+        let before = player.media().await;
+        player.media_when("more segments", |playlist| playlist.end() >= before.end() + 3).await;
+        let played = play(&scene.live(ids[name], "m3u8"), 2).await;
+        assert_eq!(played.codecs, ["h264", "aac"], "{name}");
+        assert!(played.frames > 20, "{name}: {played:?}");
+    }
+}
+
+/// DASH, which FFmpeg fetches, and RTSP with MPEG-TS in its connection: resolved and checked by the host, opened by FFmpeg.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dash_and_rtsp_upstreams_are_opened_by_ffmpeg() {
+    let clip = Clip::standard().unwrap();
+    let (upstream, rtsp) = (Upstream::start([]).await.unwrap(), RtspServer::start(clip).await.unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    upstream.set_folder("/dash/", folder.path());
+    let manifest = folder.path().join("live.mpd");
+    let tags = ["-tag:v", "avc1", "-tag:a", "mp4a"];
+    let live = ["-seg_duration", "1", "-window_size", "8", "-extra_window_size", "30", "-use_timeline", "1"];
+    let _sender = Sender::start("dash", &[&tags[..], &live[..]].concat(), manifest.to_str().unwrap());
+    let (base, url) = (upstream.at(""), rtsp.url());
+    let server = url.trim_end_matches("/live");
+    let list = format!("#EXTM3U\n#EXTINF:-1,dash\n{base}/dash/live.mpd\n#EXTINF:-1,rtsp\n{url}\n");
+    upstream.set_text("/list.m3u", Text::m3u(list));
+    let source = Instance::new(
+        "provider",
+        format!(
+            "kind = \"source\"\nplugin = \"source-m3u\"\n[config]\nurl = \"{base}/list.m3u\"\n[grant]\nhttp = [\"{base}\"]\n\
+             upstream = [\"{base}\", \"{server}\"]\nnet_allow_private = [\"127.0.0.0/8\"]\n"
+        ),
+    );
+    let host = TestHost::start_with(SETTINGS, &[source, Instance::m3u_output("m3u")]);
+    let line = host.add_line("anna", &["--max-connections", "20"]);
+    let scene = Scene { host, upstream, line };
+    let ids = scene.channels(2).await;
+    eventually("a manifest with a few segments", async || {
+        let segments = std::fs::read_dir(folder.path()).unwrap().flatten();
+        let segments =
+            segments.filter(|entry| entry.file_name().to_string_lossy().starts_with("chunk-stream0")).count();
+        (manifest.exists() && segments >= 4).then_some(())
+    })
+    .await;
+    for name in ["rtsp", "dash"] {
+        let player = HlsPlayer::open(&scene.live(ids[name], "m3u8")).await;
+        let before = player.media_when("a segment", |playlist| !playlist.entries.is_empty()).await;
+        player.media_when("more of them", |playlist| playlist.end() >= before.end() + 3).await;
+        let played = play(&scene.live(ids[name], "m3u8"), 2).await;
+        assert_eq!(played.codecs, ["h264", "aac"], "{name}");
+        assert!(played.frames > 20, "{name}: {played:?}");
+    }
+    assert_eq!(rtsp.played(), 1);
 }
 
 /// One worker, three variants whose segments have the same numbers and start at the same times.
