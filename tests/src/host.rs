@@ -199,6 +199,13 @@ impl TestHost {
         std::fs::write(path, format!("{text}\n{settings}")).unwrap();
     }
 
+    /// Adds to the `[http]` section of `mast.toml`, which the next start reads.
+    pub fn set_http(&self, settings: &str) {
+        let path = self.folder.path().join("mast.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, text.replacen("[http]\n", &format!("[http]\n{settings}\n"), 1)).unwrap();
+    }
+
     /// Removes an instance file.
     pub fn remove_instance(&self, name: &str) {
         std::fs::remove_file(self.folder.path().join(format!("plugins.d/{name}.toml"))).unwrap();

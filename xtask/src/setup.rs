@@ -95,6 +95,13 @@ const NEEDS: &[Need] = &[
         is_there: || runs("unshare", "--version") && runs("mount", "--version"),
     },
     Need {
+        what: "Pebble",
+        why: "an authority that issues certificates over ACME in the tests",
+        since: For::Tests,
+        packages: &["pebble"],
+        is_there: || Path::new("/usr/bin/pebble").exists(),
+    },
+    Need {
         what: "nginx",
         why: "the peer that serving is measured against",
         since: For::Benchmarks,

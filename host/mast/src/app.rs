@@ -18,7 +18,7 @@ use crate::accounts::Accounts;
 use crate::admin::{Admin, AdminDeps, ControlSocket};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::delivery::{Connections, Delivery, Deps};
+use crate::delivery::{Connections, Delivery, DeliveryConfig, Deps, Sessions};
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::operators::Operators;
@@ -49,6 +49,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
 /// A running host.
 pub struct App {
     delivery: Delivery,
+    sessions: Sessions,
     tuner: Tuner,
     transcoder: Transcoder,
     /// Refreshes, the plugin folder's watch, the control socket.
@@ -72,7 +73,7 @@ impl App {
         let socket = ControlSocket::bind(&data_dir).await?;
         let opened = Opened::open(&config).await?;
         let outbound = Outbound::new()?;
-        let connections = Connections::default();
+        let connections = Connections::open(&data_dir);
         let rooms = Rooms {
             outbound: outbound.clone(),
             kv: opened.kv,
@@ -88,7 +89,7 @@ impl App {
         let upstreams = CatalogUpstreams {
             catalog: opened.catalog.clone(),
             extensions: extensions.clone(),
-            outbound,
+            outbound: outbound.clone(),
             slots: Slots::default(),
             transcoder: transcoder.clone(),
             connect_timeout: config.tuner.connect_timeout,
@@ -110,7 +111,10 @@ impl App {
             metrics: Metrics::default(),
             connections,
             session_key: opened.session_key,
+            outbound,
+            data_dir,
         };
+        let sessions = deps.connections.operate();
         readings::register(&deps);
         let listening = Arc::new(OnceLock::new());
         let parts = readings::status(&deps).into_iter().chain([readings::http(Arc::clone(&listening))]);
@@ -121,10 +125,9 @@ impl App {
             catalog: opened.catalog,
             status: parts.collect(),
         });
-        let (http, limits) = (config.http.clone(), config.limits.clone());
-        let delivery = Delivery::start(http, limits, deps, admin.http(), stop_delivery.clone())
-            .await
-            .with_context(|| format!("{} cannot be listened on; see [http] listen", config.http.listen))?;
+        let settings =
+            DeliveryConfig { http: config.http.clone(), limits: config.limits.clone(), tls: config.tls.clone() };
+        let delivery = Delivery::start(settings, deps, admin.http(), stop_delivery.clone()).await?;
         let address = delivery.address();
         // Set here and nowhere else.
         let _ = listening.set(address);
@@ -139,12 +142,20 @@ impl App {
         tasks.spawn(look_for_ffmpeg(transcoder.clone()));
         tasks.close();
         tracing::info!("listening on http://{address}");
-        Ok(Self { delivery, tuner, transcoder, tasks, stop_delivery, stop })
+        if let Some(address) = delivery.secure_address() {
+            tracing::info!("and on https://{address}");
+        }
+        Ok(Self { delivery, sessions, tuner, transcoder, tasks, stop_delivery, stop })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.delivery.address()
+    }
+
+    /// Who watches, and who may not.
+    pub fn sessions(&self) -> Sessions {
+        self.sessions.clone()
     }
 
     /// Answers what is under way, then ends every room; within a few seconds.

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use mast_model::ChannelId;
 
 use crate::catalog::config::BouquetConfig;
-use crate::delivery::config::{HttpConfig, LimitsConfig};
+use crate::delivery::config::{HttpConfig, LimitsConfig, TlsConfig};
 use crate::extensions::config::PluginsConfig;
 use crate::tuner::config::{ChannelConfig, FfmpegConfig, HlsConfig, PlayoutConfig, TunerConfig};
 use reader::{Reader, Section};
@@ -32,6 +32,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[limits]`
     pub limits: LimitsConfig,
+    /// `[tls]`; none where it has no `listen`.
+    pub tls: Option<TlsConfig>,
     /// `[data] dir`: where the store, the AOT cache and the control socket live; default `data` beside `mast.toml`.
     pub data_dir: PathBuf,
     /// `[plugins]` and `[secrets]`
@@ -73,7 +75,6 @@ impl Config {
     }
 
     fn read(root: &Section<'_>) -> Self {
-        root.reserved("tls");
         let ffmpeg = FfmpegConfig::read(root);
         let mut plugins = PluginsConfig::read(&root.section("plugins"), &root.section("secrets"));
         plugins.profiles = ffmpeg.outputs.keys().cloned().collect();
@@ -81,6 +82,7 @@ impl Config {
         Self {
             http: HttpConfig::read(&root.section("http")),
             limits: LimitsConfig::read(&root.section("limits")),
+            tls: TlsConfig::read(&root.section("tls")),
             data_dir: data.optional_path("dir").unwrap_or_else(|| data.absolute("data")),
             plugins,
             tuner: TunerConfig::read(&root.section("tuner")),

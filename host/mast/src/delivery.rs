@@ -11,27 +11,42 @@
 //! Wire formats of viewers stay in here. Invariant: answering a segment of a living session reads no store, calls no plugin, takes no lock
 //! that two channels share and waits for no task.
 
+mod ban;
 pub mod config;
 mod error;
 mod hls;
 mod lease;
+mod limits;
 mod live;
 mod output;
+mod peer;
+mod proxy_protocol;
 mod respond;
+mod secure;
 mod segment_body;
 mod server;
+mod sessions;
 mod status;
+mod tls;
 mod token;
 mod viewer;
 
+pub use ban::{Ban, BanError, Banned};
+pub use sessions::{SessionView, Sessions};
+pub use tls::TlsError;
+pub(crate) use tls::check_certificate;
+
 use std::net::SocketAddr;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Path, State as AxumState};
 use axum::routing::get;
 use jiff::Timestamp;
-use mast_model::{ChannelId, LineId};
+use mast_model::{AboveLimit, ChannelId, LineId};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,10 +54,18 @@ use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::extensions::{ActiveConnections, Extensions};
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::tuner::{Feed, Tuner};
-use config::{HttpConfig, LimitsConfig};
+use ban::Bans;
+use config::{HttpConfig, LimitsConfig, TlsConfig};
 use lease::Leases;
+use limits::Limiter;
 use output::OutputCache;
+use peer::Trust;
+use respond::Cors;
+use secure::Secure;
+use server::{Door, Edge};
+use tls::{AcmeDeps, Certificates};
 use token::Signer;
 
 /// How often leases are looked through.
@@ -65,21 +88,53 @@ pub struct Deps {
     pub connections: Connections,
     /// Signs viewer sessions.
     pub session_key: [u8; 32],
+    /// Asks a certificate authority.
+    pub outbound: Outbound,
+    /// Where certificates from an authority are kept.
+    pub data_dir: PathBuf,
 }
 
-/// The connections that lines have open. Made before the rooms that count them.
+/// The settings of this room.
+#[derive(Debug, Clone)]
+pub struct DeliveryConfig {
+    /// `[http]`
+    pub http: HttpConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
+    /// `[tls]`
+    pub tls: Option<TlsConfig>,
+}
+
+/// Why viewers cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address is taken, or not this machine's.
+    #[error("{address} cannot be listened on; see [http] listen and [tls] listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// The connections that lines have open, and who may have none. Made before the rooms that count them.
 #[derive(Clone)]
 pub struct Connections {
     leases: Arc<Leases<Feed>>,
-}
-
-impl Default for Connections {
-    fn default() -> Self {
-        Self { leases: Arc::new(Leases::new()) }
-    }
+    bans: Arc<Bans>,
 }
 
 impl Connections {
+    /// None yet; the bans that are kept in the data folder hold on. Blocks.
+    pub fn open(data_dir: &FilePath) -> Self {
+        Self { leases: Arc::new(Leases::new()), bans: Arc::new(Bans::open(data_dir.join("bans.json"))) }
+    }
+
     /// For the plugins' services.
     pub fn counter(&self) -> ActiveConnections {
         let leases = Arc::clone(&self.leases);
@@ -90,11 +145,17 @@ impl Connections {
     pub fn sessions(&self) -> (usize, usize) {
         self.leases.count()
     }
+
+    /// For operators: who watches, and what to do about it.
+    pub fn operate(&self) -> Sessions {
+        Sessions::new(self.clone())
+    }
 }
 
 /// The running HTTP side.
 pub struct Delivery {
     address: SocketAddr,
+    secure_address: Option<SocketAddr>,
     tasks: TaskTracker,
 }
 
@@ -106,6 +167,12 @@ struct Shared {
     leases: Arc<Leases<Feed>>,
     signer: Signer,
     outputs: OutputCache,
+    limiter: Arc<Limiter>,
+    cors: Cors,
+    secure: Secure,
+    certificates: Option<Arc<Certificates>>,
+    body_timeout: Duration,
+    above_limit: AboveLimit,
     shutdown: CancellationToken,
 }
 
@@ -114,42 +181,86 @@ type State = axum::extract::State<Arc<Shared>>;
 impl Delivery {
     /// Listens, and answers until `shutdown`; `admin` answers for `/api`.
     pub async fn start(
-        http: HttpConfig,
-        limits: LimitsConfig,
+        config: DeliveryConfig,
         deps: Deps,
         admin: Router,
         shutdown: CancellationToken,
-    ) -> std::io::Result<Self> {
-        let listener = server::listen(http.listen)?;
-        let address = listener.local_addr()?;
-        let leases = Arc::clone(&deps.connections.leases);
-        let signer = Signer::new(deps.session_key);
-        let metrics = deps.metrics.clone();
+    ) -> Result<Self, StartError> {
+        let DeliveryConfig { http, limits, tls } = config;
+        let tasks = TaskTracker::new();
+        let (metrics, trust) = (deps.metrics.clone(), Trust::new(&http, &limits));
+        let limiter = Arc::new(Limiter::new(&limits, metrics.clone()));
+        let plain = Door { proxy_protocol: http.proxy_protocol, tls: None };
+        let mut listeners = Vec::new();
+        for address in std::iter::once(http.listen).chain(http.more.iter().copied()) {
+            listeners.push((listen(address)?, plain.clone()));
+        }
+        let address = listeners[0].0.1;
+        let mut certificates = None;
+        if let Some(tls) = &tls {
+            let acme = AcmeDeps { outbound: deps.outbound.clone(), data_dir: deps.data_dir.clone() };
+            let served = tls::start(tls, acme, &tasks, shutdown.clone()).await?;
+            let door = Door { proxy_protocol: tls.proxy_protocol, tls: Some(tls::acceptor(Arc::clone(&served))?) };
+            for address in &tls.listen {
+                listeners.push((listen(*address)?, door.clone()));
+            }
+            let expires = Arc::clone(&served);
+            metrics.register(Box::new(move |text| tls::reading(&expires, text)));
+            certificates = Some(served);
+        }
+        let secure_address = listeners.iter().find(|(_, door)| door.tls.is_some()).map(|((_, address), _)| *address);
         let shared = Arc::new(Shared {
+            leases: Arc::clone(&deps.connections.leases),
+            signer: Signer::new(deps.session_key),
             deps,
+            cors: Cors::new(&http.cors_origins),
+            secure: Secure::new(tls.as_ref().zip(secure_address.map(|address| address.port()))),
+            certificates,
             http,
             listening: address,
-            leases,
-            signer,
             outputs: OutputCache::new(),
+            limiter: Arc::clone(&limiter),
+            body_timeout: limits.body_timeout,
+            above_limit: limits.above_limit,
             shutdown: shutdown.clone(),
         });
-        let tasks = TaskTracker::new();
         tasks.spawn(sweep(Arc::clone(&shared), shutdown.clone()));
-        tasks.spawn(server::run(listener, router(shared, admin), limits, metrics, shutdown));
+        let edge = Arc::new(Edge::new(router(shared, admin), trust, limiter, &limits, metrics, shutdown));
+        for ((listener, _), door) in listeners {
+            tasks.spawn(server::run(listener, door, Arc::clone(&edge)));
+        }
         tasks.close();
-        Ok(Self { address, tasks })
+        Ok(Self { address, secure_address, tasks })
     }
 
-    /// The address it listens on.
+    /// The first address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The first address on which it speaks HTTPS.
+    pub fn secure_address(&self) -> Option<SocketAddr> {
+        self.secure_address
     }
 
     /// Waits until every connection has ended; `start`'s token must have been cancelled. Takes at most a few seconds.
     pub async fn stopped(&self) {
         self.tasks.wait().await;
     }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listening = server::listen(address).and_then(|listener| {
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    });
+    listening.map_err(|cause| StartError::Listen { address, cause })
+}
+
+/// What a certificate authority asks for to see that a name leads here.
+async fn acme_answer(AxumState(shared): State, Path(token): Path<String>) -> Result<String, error::DeliveryError> {
+    let answer = shared.certificates.as_ref().and_then(|certificates| certificates.answer(&token));
+    answer.ok_or(error::DeliveryError::NotFound)
 }
 
 /// `admin` answers for `/api`; what viewers' responses have in common, such as being open to every site's scripts, it has not.
@@ -162,11 +273,12 @@ fn router(shared: Arc<Shared>, admin: Router) -> Router {
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz))
         .route("/metrics", get(status::metrics))
+        .route("/.well-known/acme-challenge/{token}", get(acme_answer))
         .fallback(output::route)
         .method_not_allowed_fallback(async || error::DeliveryError::Method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&shared), respond::finish))
-        .with_state(shared)
+        .with_state(Arc::clone(&shared))
         .merge(admin)
+        .layer(axum::middleware::from_fn_with_state(shared, respond::finish))
 }
 
 /// Ends leases that expired, and those whose line or channel is gone: at most a second after the change.

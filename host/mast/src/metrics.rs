@@ -29,6 +29,32 @@ const CLASSES: [(RouteClass, &str); 5] = [
     (RouteClass::Status, "status"),
 ];
 
+/// Which limit a request or a connection met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Requests of an address.
+    Address,
+    /// Requests of a line.
+    Line,
+    /// Connections of an address.
+    Connections,
+    /// TLS handshakes of an address, or of all.
+    Handshake,
+    /// Session tokens that nobody signed.
+    Guess,
+    /// An address or a line that an operator banned.
+    Ban,
+}
+
+const LIMITS: [(Limit, &str); 6] = [
+    (Limit::Address, "address"),
+    (Limit::Line, "line"),
+    (Limit::Connections, "connections"),
+    (Limit::Handshake, "handshake"),
+    (Limit::Guess, "guess"),
+    (Limit::Ban, "ban"),
+];
+
 /// Adds lines in Prometheus text format when metrics are read.
 pub type Reading = Box<dyn Fn(&mut String) + Send + Sync>;
 
@@ -45,6 +71,7 @@ struct Counters {
     bytes: [AtomicU64; CLASSES.len()],
     connections: AtomicU64,
     refused_connections: AtomicU64,
+    limited: [AtomicU64; LIMITS.len()],
     readings: Mutex<Vec<Reading>>,
 }
 
@@ -78,6 +105,11 @@ impl Metrics {
     /// A viewer was turned away because all connections are in use.
     pub fn connection_refused(&self) {
         self.shared.refused_connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Somebody met a limit.
+    pub fn limited(&self, limit: Limit) {
+        self.shared.limited[limit as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Asks `reading` whenever metrics are read.
@@ -119,6 +151,16 @@ impl Metrics {
             "",
             self.shared.refused_connections.load(Ordering::Relaxed),
         );
+        head(
+            &mut text,
+            "mast_http_limited_total",
+            "counter",
+            "Requests and connections refused, by the limit they met.",
+        );
+        for (limit, name) in LIMITS {
+            let count = self.shared.limited[limit as usize].load(Ordering::Relaxed);
+            sample(&mut text, "mast_http_limited_total", &format!("limit=\"{name}\""), count);
+        }
         for reading in self.shared.readings.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             reading(&mut text);
         }

@@ -14,6 +14,7 @@ mod resolve;
 pub use error::OutboundError;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,11 +64,13 @@ pub struct Route {
     pub bind: Option<IpAddr>,
     /// Whether certificates are checked.
     pub verify_tls: bool,
+    /// A file with a certificate, in PEM form, that others are checked against beside the system's.
+    pub ca: Option<PathBuf>,
 }
 
 impl Default for Route {
     fn default() -> Self {
-        Self { proxy: None, bind: None, verify_tls: true }
+        Self { proxy: None, bind: None, verify_tls: true, ca: None }
     }
 }
 

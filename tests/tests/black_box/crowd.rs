@@ -25,7 +25,7 @@ const MOST_FOR_ALL: u64 = 64;
 const MOST_LEFT: u64 = 40;
 
 /// Many systems allow a process 1,024 open files unless it asks for more.
-fn allow_descriptors() {
+pub(crate) fn allow_descriptors() {
     let pid = std::process::id().to_string();
     let limit = format!("--nofile={DESCRIPTORS}:");
     let raised = Command::new("prlimit").args(["--pid", &pid, &limit]).output().unwrap();

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod acme;
 mod admin;
 mod client_libraries;
 mod crowd;
+mod edge;
 mod faults;
 mod hls_upstreams;
 mod hostile;
@@ -21,5 +23,8 @@ mod protocol;
 mod reload;
 mod restart;
 mod scene;
+mod sessions;
+mod smuggling;
 mod sources;
+mod tls;
 mod transcoding;

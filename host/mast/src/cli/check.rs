@@ -21,6 +21,8 @@ pub(super) fn run(path: &Path, json: bool) -> ExitCode {
             problems.extend(instance_problems(config, &files));
             problems.extend(bouquet_problems(path, config, &files));
             problems.extend(playout_problems(path, config, &files));
+            let certificate = config.tls.as_ref().and_then(|tls| crate::delivery::check_certificate(tls).err());
+            problems.extend(certificate.map(|error| Problem::of_file(path, error.to_string())));
             files
         }
         None => Vec::new(),

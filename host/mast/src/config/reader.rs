@@ -180,6 +180,14 @@ impl<'a> Section<'a> {
         self.optional_list(key).unwrap_or_default()
     }
 
+    /// A list, or one value of its kind without brackets; empty where it is missing.
+    pub(crate) fn one_or_more<T: Setting>(&self, key: &str) -> Vec<T> {
+        match self.node(key).map(|node| &node.value) {
+            Some(Value::List(_) | Value::Override(_)) => self.list(key),
+            _ => self.optional(key).into_iter().collect(),
+        }
+    }
+
     /// A list, or none where it is missing.
     pub(crate) fn optional_list<T: Setting>(&self, key: &str) -> Option<Vec<T>> {
         let node = self.node(key)?;
@@ -305,16 +313,6 @@ impl<'a> Section<'a> {
                 let entry = |(name, node): (&String, &Node)| (name.clone(), self.json_of(&join(key, name), node));
                 Json::Object(table.iter().map(entry).collect())
             }
-        }
-    }
-
-    /// Reports a section that a later version will know.
-    pub(crate) fn reserved(&self, key: &str) {
-        // Asked for only where it is there, so that it is not offered as a known key.
-        if self.table.is_some_and(|table| table.contains_key(key))
-            && let Some(node) = self.node(key)
-        {
-            self.report(key, Some(&node.place), None, "is not supported yet by this version; remove it".to_owned());
         }
     }
 

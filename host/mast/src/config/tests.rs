@@ -57,6 +57,13 @@ fn every_value_is_read() {
         dir = "/var/lib/mast"
         [tuner]
         idle_timeout = "0s"
+        [limits]
+        exempt = []
+        [tls]
+        listen = ["[::]:443", "0.0.0.0:8443"]
+        certificate = "/etc/mast/chain.pem"
+        key = "/etc/mast/key.pem"
+        hsts = "365d"
         [hls]
         playlist_segments = 3
         [bouquet.sports]
@@ -72,6 +79,9 @@ fn every_value_is_read() {
     assert_eq!(config.http.trusted_proxies.len(), 2);
     assert_eq!(config.http.trusted_proxies[1].to_string(), "::1/128");
     assert_eq!(config.data_dir, Path::new("/var/lib/mast"));
+    assert!(config.limits.exempt.is_empty());
+    let tls = config.tls.as_ref().expect("it listens");
+    assert_eq!((tls.listen.len(), tls.hsts, tls.redirect), (2, Some(Duration::from_secs(365 * 24 * 3600)), false));
     assert_eq!(config.tuner.idle_timeout, Duration::ZERO);
     assert_eq!(config.bouquets[0].name, "sports");
     assert_eq!(config.bouquets[0].sources, [InstanceId::new("one").unwrap()]);
@@ -131,6 +141,13 @@ fn problems_name_key_value_and_expectation() {
         "[bouquet.sports]\nsources = [\"Not A Name\"]\nchannels = [0, \"one\"]\nchanels = []",
         "[bouquet]\nsports = 1",
         "[ffmpeg]\npath = \"ffmpeg\"\n[tls]\ncertificate = \"c.pem\"",
+        "[tls]\nlisten = \"0.0.0.0:443\"",
+        "[tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"",
+        "[tls]\nlisten = [\"0.0.0.0:443\", \"here\"]\nkey = \"k.pem\"\nhsts = \"long\"",
+        "[tls]\nlisten = \"0.0.0.0:443\"\n[tls.acme]\ndomains = [\"tv.example\", \"*.tv.example\"]",
+        "[tls]\nlisten = \"0.0.0.0:443\"\n[tls.acme]\ncontact = [\"a@tv.example\"]\nchallenge = \"dns-01\"",
+        "[http]\ncors_origins = [\"https://tv.example/\"]\nclient_address = [\"x-real-ip\", \"x-client\"]",
+        "[limits]\nburst = \"10m\"\nexempt = [\"everybody\"]\nmedia_requests_per_second = -1",
         "[http\nlisten = 1\n[data]\ndir = ",
         "a = 1\na = 2",
     ];
@@ -203,7 +220,7 @@ fn the_example_shows_every_key() {
     for key in reader.known() {
         let (_, name) = key.rsplit_once('.').unwrap_or(("", &key));
         let shown = match name {
-            "NAME" | "tls" => continue,
+            "NAME" | "acme" => continue,
             "env" | "file" => format!("{{ {name} ="),
             _ if !key.contains('.') => format!("[{name}"),
             _ => format!("{name} ="),

@@ -6,7 +6,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use jiff::Timestamp;
 
+use super::limits::TooOften;
 use crate::accounts::Refusal;
 use crate::tuner::TuneError;
 
@@ -34,6 +36,12 @@ pub(super) enum DeliveryError {
     /// `max_connections`.
     #[error("this line's connections are all in use (at most {0}), stop another device first")]
     Connections(u32),
+    /// An operator ended the session.
+    #[error("this session was ended, open the channel again")]
+    Kicked,
+    /// An operator banned the line or the address.
+    #[error("this line or address is banned until {0}")]
+    Banned(Timestamp),
     /// A policy said no.
     #[error("{message}")]
     Denied {
@@ -51,6 +59,12 @@ pub(super) enum DeliveryError {
     /// Too much at once.
     #[error("the host is busy, try again")]
     Busy,
+    /// Too often.
+    #[error("too many requests, try again in a moment")]
+    TooOften(Duration),
+    /// The request's body came too slowly.
+    #[error("the request's body did not come in time")]
+    BodyTooSlow,
     /// The request's body.
     #[error("the request's body is too large")]
     BodyTooLarge,
@@ -66,13 +80,15 @@ impl DeliveryError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Refused(Refusal::BadCredentials) => StatusCode::UNAUTHORIZED,
-            Self::Refused(Refusal::Throttled) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused(Refusal::Throttled) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(Refusal::Busy) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Kicked | Self::Banned(_) => StatusCode::FORBIDDEN,
             Self::Refused(_) | Self::BadSession | Self::Connections(_) | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchChannel | Self::NoSuchSegment => StatusCode::NOT_FOUND,
             Self::Tune(TuneError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Tune(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Output => StatusCode::BAD_GATEWAY,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
@@ -88,7 +104,8 @@ impl DeliveryError {
             Self::NotFound => "not-found",
             Self::NoSuchChannel => "channel",
             Self::NoSuchSegment => "segment",
-            Self::BadSession => "session",
+            Self::BadSession | Self::Kicked => "session",
+            Self::Banned(_) => "banned",
             Self::Connections(_) => "connections",
             Self::Denied { code, .. } => code,
             Self::Tune(TuneError::Upstream { .. }) => "upstream",
@@ -96,7 +113,8 @@ impl DeliveryError {
             Self::Tune(_) => "stopping",
             Self::Output => "output",
             Self::Refused(Refusal::Busy) | Self::Busy => "busy",
-            Self::BodyTooLarge | Self::BadRequest => "request",
+            Self::TooOften(_) => "rate",
+            Self::BodyTooLarge | Self::BodyTooSlow | Self::BadRequest => "request",
             Self::Method => "method",
         }
     }
@@ -104,12 +122,20 @@ impl DeliveryError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             // Rounded up: asking too early meets the same answer.
-            Self::Tune(TuneError::Upstream { retry_after, .. }) => Some(*retry_after + Duration::from_millis(999)),
+            Self::Tune(TuneError::Upstream { retry_after: wait, .. }) | Self::TooOften(wait) => {
+                Some(*wait + Duration::from_millis(999))
+            }
             Self::Tune(_) => Some(Duration::from_secs(5)),
             Self::Refused(Refusal::Throttled) => Some(Duration::from_secs(60)),
             Self::Refused(Refusal::Busy) | Self::Busy => Some(Duration::from_secs(1)),
             _ => None,
         }
+    }
+}
+
+impl From<TooOften> for DeliveryError {
+    fn from(TooOften(wait): TooOften) -> Self {
+        Self::TooOften(wait)
     }
 }
 
@@ -163,12 +189,16 @@ mod tests {
             DeliveryError::BadSession,
             DeliveryError::Connections(1),
             DeliveryError::Connections(3),
+            DeliveryError::Kicked,
+            DeliveryError::Banned("2030-01-01T00:00:00Z".parse().expect("a time")),
             DeliveryError::Denied { code: "network".to_owned(), message: "not from this network".to_owned() },
             TuneError::Upstream { fault, retry_after: 3 * second / 2 }.into(),
             TuneError::Deadline { after: second, fault: UpstreamFault::NoBytes }.into(),
             TuneError::Stopping.into(),
             DeliveryError::Output,
             DeliveryError::Busy,
+            DeliveryError::TooOften(second / 10),
+            DeliveryError::BodyTooSlow,
             DeliveryError::BodyTooLarge,
             DeliveryError::BadRequest,
             DeliveryError::Method,

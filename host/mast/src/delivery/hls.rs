@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, State as AxumState};
 use axum::http::{HeaderValue, Response, header, request::Parts};
 use axum::response::IntoResponse;
 use mast_media::SegmentPayload;
-use mast_model::{ChannelId, Line};
+use mast_model::{AboveLimit, ChannelId, Line};
 
 use super::error::DeliveryError;
 use super::lease::{Kind, Wanted};
+use super::peer::Peer;
 use super::segment_body::SegmentBody;
 use super::token::Session;
 use super::viewer::Viewer;
@@ -66,9 +67,12 @@ pub(super) async fn file(
     let channel: ChannelId = channel.parse().map_err(|_| DeliveryError::NotFound)?;
     let (rung, file) = parse(&name).ok_or(DeliveryError::NotFound)?;
     let session = shared.signer.check(&token, live::now()).filter(|session| session.channel == channel);
-    let session = session.ok_or(DeliveryError::BadSession)?;
+    let Some(session) = session else { return Err(unsigned(&shared, &parts)) };
+    if !Peer::of(&parts.extensions).exempt {
+        shared.limiter.line(session.line, session.limit)?;
+    }
     let lease = shared.leases.touch(channel, session.id);
-    let published = match lease.and_then(|lease| lease.look(Feed::published)) {
+    let published = match lease.as_ref().and_then(|lease| lease.look(Feed::published)) {
         Some(published) => published,
         None => {
             let viewer = Viewer::of(&parts, &shared.http, shared.listening);
@@ -80,10 +84,20 @@ pub(super) async fn file(
         }
     };
     let published = published.rung(rung).ok_or(DeliveryError::NoSuchSegment)?;
-    match file {
-        File::Segment(sequence) => segment(published, sequence),
-        File::Playlist => playlist(published, respond::accepts_gzip(&parts.headers)),
+    let response = match file {
+        File::Segment(sequence) => segment(published, sequence)?,
+        File::Playlist => playlist(published, respond::accepts_gzip(&parts.headers))?,
+    };
+    if let Some(lease) = lease {
+        lease.sent(response.body().size_hint().lower());
     }
+    Ok(response)
+}
+
+/// Nobody guesses a signature, but nobody shall try for long either.
+fn unsigned(shared: &Shared, parts: &Parts) -> DeliveryError {
+    let guessed = shared.limiter.guess(Peer::of(&parts.extensions).client);
+    guessed.err().map_or(DeliveryError::BadSession, DeliveryError::from)
 }
 
 fn segment(published: &Published, sequence: u64) -> Result<Response<Body>, DeliveryError> {
@@ -141,12 +155,13 @@ fn resume(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Arc<Pub
 fn usable(shared: &Shared, session: &Session) -> Result<Arc<Line>, DeliveryError> {
     let line = shared.deps.accounts.find(session.line).ok_or(DeliveryError::BadSession)?;
     if line.usable(jiff::Timestamp::now()) {
+        live::not_banned(shared, line.id)?;
         return Ok(line);
     }
     Err(if line.active { Refusal::Expired } else { Refusal::Disabled }.into())
 }
 
-fn wanted(session: &Session, viewer: &Viewer, limit: u32) -> Wanted {
+fn wanted<'a>(session: &Session, viewer: &'a Viewer, limit: u32) -> Wanted<'a> {
     Wanted {
         line: session.line,
         channel: session.channel,
@@ -154,6 +169,9 @@ fn wanted(session: &Session, viewer: &Viewer, limit: u32) -> Wanted {
         kind: Kind::Hls,
         limit,
         session: Some(session.id),
+        above_limit: AboveLimit::DenyNew,
+        address: viewer.address,
+        user_agent: &viewer.user_agent,
     }
 }
 

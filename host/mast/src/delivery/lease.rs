@@ -7,13 +7,15 @@
 //!
 //! What holds a channel on air (`T`, the tuner's feed) lives in the lease and goes with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use mast_model::{ChannelId, LineId};
+use jiff::Timestamp;
+use mast_model::{AboveLimit, ChannelId, LineId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +27,9 @@ const SHORTEST: Duration = Duration::from_secs(10);
 
 /// A player that lost its socket to zapping opens its channel again; two devices that look alike would take turns for ever.
 const RETURN: Duration = Duration::from_secs(30);
+
+/// Kicked sessions that are remembered; of more, the first are forgotten.
+const KICKED: usize = 1024;
 
 /// Who asks: the line's device as far as the host can tell. Hash of address and user agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +44,15 @@ pub(super) enum Kind {
     Continuous,
 }
 
+/// Why no connection is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoLease {
+    /// The line has as many as it may.
+    Full,
+    /// An operator ended this session.
+    Kicked,
+}
+
 /// One connection of a line.
 pub(super) struct Lease<T> {
     pub(super) id: u64,
@@ -48,6 +62,14 @@ pub(super) struct Lease<T> {
     kind: Kind,
     /// The channel that the device left for this one.
     left: Option<ChannelId>,
+    /// The other device, and its channel, that was stopped for this one.
+    stopped: Option<(Device, ChannelId)>,
+    pub(super) address: IpAddr,
+    pub(super) user_agent: Box<str>,
+    pub(super) since: Timestamp,
+    bytes: AtomicU64,
+    /// Milliseconds after `Leases::epoch`.
+    granted: u64,
     /// Milliseconds after `Leases::epoch`.
     seen: AtomicU64,
     /// Milliseconds without a request after which it is over.
@@ -60,7 +82,7 @@ pub(super) struct Lease<T> {
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted {
+pub(super) struct Wanted<'a> {
     pub(super) line: LineId,
     pub(super) channel: ChannelId,
     pub(super) device: Device,
@@ -69,6 +91,10 @@ pub(super) struct Wanted {
     pub(super) limit: u32,
     /// The session to bring back rather than a new one.
     pub(super) session: Option<u64>,
+    /// What happens when the line has as many as it may.
+    pub(super) above_limit: AboveLimit,
+    pub(super) address: IpAddr,
+    pub(super) user_agent: &'a str,
 }
 
 /// All leases.
@@ -76,6 +102,8 @@ pub(super) struct Leases<T> {
     epoch: Instant,
     lines: Mutex<HashMap<LineId, Vec<Arc<Lease<T>>>>>,
     channels: ArcSwap<HashMap<ChannelId, Arc<OfChannel<T>>>>,
+    /// Sessions that an operator ended, oldest first; their players must not bring them back.
+    kicked: Mutex<VecDeque<u64>>,
 }
 
 struct OfChannel<T> {
@@ -90,6 +118,20 @@ impl<T> Lease<T> {
         self.patience.store(millis(patience), Ordering::Relaxed);
     }
 
+    /// Bytes were handed to its player.
+    pub(super) fn sent(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes handed to its player so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Looks at what keeps the channel on air; none before it plays.
     pub(super) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
@@ -98,7 +140,7 @@ impl<T> Lease<T> {
 
 impl<T> Leases<T> {
     pub(super) fn new() -> Self {
-        Self { epoch: Instant::now(), lines: Mutex::default(), channels: ArcSwap::default() }
+        Self { epoch: Instant::now(), lines: Mutex::default(), channels: ArcSwap::default(), kicked: Mutex::default() }
     }
 
     fn now(&self) -> u64 {
@@ -112,7 +154,7 @@ impl<T> Leases<T> {
     }
 
     /// Whether a device that asks for something else gives up this lease of its own.
-    fn gives_way(&self, lease: &Lease<T>, wanted: &Wanted) -> bool {
+    fn gives_way(&self, lease: &Lease<T>, wanted: &Wanted<'_>) -> bool {
         match (lease.kind, wanted.kind) {
             // Its session cannot take the connection back.
             (Kind::Hls, Kind::Hls | Kind::Continuous) => true,
@@ -130,8 +172,13 @@ impl<T> Leases<T> {
     /// The same device asking for the same channel over HLS gets the lease that it has. A device that asks for another channel over
     /// HLS while the line is at its limit gives up its oldest HLS lease in the same step: that is zapping, and the player of the old channel cannot
     /// take it back. Over continuous MPEG-TS it gives up its own socket on another channel, or its HLS lease on any; the channel whose socket
-    /// was left cannot take the connection back for a while, because a player that lost its socket opens it again by itself. Another device's lease is never taken, and a session that is to be brought back takes nothing.
-    pub(super) fn grant(&self, wanted: Wanted, new_id: impl FnOnce() -> u64) -> Option<Arc<Lease<T>>> {
+    /// was left cannot take the connection back for a while, because a player that lost its socket opens it again by itself. Another device's
+    /// lease is taken only where the line says so ([`AboveLimit::StopOldest`]): the one that was granted first, and not by the device that
+    /// it was just taken from for the same channel. A session that is to be brought back takes nothing.
+    pub(super) fn grant(&self, wanted: Wanted<'_>, new_id: impl FnOnce() -> u64) -> Result<Arc<Lease<T>>, NoLease> {
+        if wanted.session.is_some_and(|id| self.kicked().contains(&id)) {
+            return Err(NoLease::Kicked);
+        }
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let leases = lines.entry(wanted.line).or_default();
         let (alive, over): (Vec<_>, Vec<_>) = leases.drain(..).partition(|lease| self.alive(lease));
@@ -143,17 +190,27 @@ impl<T> Leases<T> {
         };
         if let Some(lease) = leases.iter().find(same) {
             lease.seen.store(self.now(), Ordering::Relaxed);
-            return Some(Arc::clone(lease));
+            return Ok(Arc::clone(lease));
         }
-        let mut left = None;
-        if leases.len() >= wanted.limit as usize {
-            let own = leases.iter().position(|lease| lease.device == wanted.device && self.gives_way(lease, &wanted));
-            let superseded = leases.remove(own.filter(|_| wanted.session.is_none())?);
-            left = Some(superseded.channel);
-            self.forget(&superseded);
-            if leases.len() >= wanted.limit as usize {
-                return None;
+        let (mut left, mut stopped) = (None, None);
+        let mut own = leases.iter().position(|lease| lease.device == wanted.device && self.gives_way(lease, &wanted));
+        // A line whose limit was lowered may have more than one too many.
+        while leases.len() >= wanted.limit as usize {
+            if wanted.session.is_some() {
+                return Err(NoLease::Full);
             }
+            let place = match own.take() {
+                Some(own) => own,
+                None if wanted.above_limit == AboveLimit::StopOldest && !self.was_stopped(leases, &wanted) => 0,
+                None => return Err(NoLease::Full),
+            };
+            let superseded = leases.remove(place);
+            if superseded.device == wanted.device {
+                left = Some(superseded.channel);
+            } else {
+                stopped = Some((superseded.device, superseded.channel));
+            }
+            self.forget(&superseded);
         }
         let lease = Arc::new(Lease {
             id: wanted.session.unwrap_or_else(new_id),
@@ -162,6 +219,12 @@ impl<T> Leases<T> {
             device: wanted.device,
             kind: wanted.kind,
             left,
+            stopped,
+            address: wanted.address,
+            user_agent: wanted.user_agent.into(),
+            since: Timestamp::now(),
+            bytes: AtomicU64::new(0),
+            granted: self.now(),
             seen: AtomicU64::new(self.now()),
             // Until the channel plays, the request that waits for it keeps the lease; `hold` sets the real value.
             patience: AtomicU64::new(millis(Duration::from_secs(120))),
@@ -174,7 +237,37 @@ impl<T> Leases<T> {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(lease.id, Arc::clone(&lease));
-        Some(lease)
+        Ok(lease)
+    }
+
+    /// Whether the device lost this very channel to another one a moment ago: players open it again by themselves, and two of them would
+    /// take turns for ever.
+    fn was_stopped(&self, leases: &[Arc<Lease<T>>], wanted: &Wanted<'_>) -> bool {
+        let lost = Some((wanted.device, wanted.channel));
+        leases.iter().any(|lease| lease.stopped == lost && self.now().saturating_sub(lease.granted) < millis(RETURN))
+    }
+
+    /// Every lease that lives, in no order.
+    pub(super) fn all(&self) -> Vec<Arc<Lease<T>>> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.values().flatten().filter(|lease| self.alive(lease)).cloned().collect()
+    }
+
+    /// Ends the leases that an operator does not want, for good: their players must open the channel anew. How many there were.
+    pub(super) fn kick(&self, unwanted: impl Fn(&Lease<T>) -> bool) -> usize {
+        let found: Vec<_> = self.all().into_iter().filter(|lease| unwanted(lease)).collect();
+        // First, so that no player comes back in between.
+        let mut kicked = self.kicked();
+        kicked.extend(found.iter().map(|lease| lease.id));
+        let most = kicked.len().saturating_sub(KICKED);
+        kicked.drain(..most);
+        drop(kicked);
+        found.iter().for_each(|lease| self.release(lease));
+        found.len()
+    }
+
+    fn kicked(&self) -> std::sync::MutexGuard<'_, VecDeque<u64>> {
+        self.kicked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lease of a session, touched; none when it is over.

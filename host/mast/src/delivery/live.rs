@@ -10,18 +10,18 @@ use axum::http::{HeaderValue, Method, Response, header, request::Parts};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use mast_media::{MultivariantPlaylist, Variant};
-use mast_model::{ChannelId, Line};
+use mast_model::{AboveLimit, ChannelId, Line, LineId};
 use mast_plugin::records::AuthRequest;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::error::DeliveryError;
-use super::lease::{Kind, Lease, Leases, Wanted};
+use super::lease::{Kind, Lease, Leases, NoLease, Wanted};
 use super::token::Session;
 use super::viewer::Viewer;
 use super::{Shared, State, hls};
 use crate::extensions::Verdict;
-use crate::metrics::{Metrics, RouteClass};
+use crate::metrics::{Limit, Metrics, RouteClass};
 use crate::tuner::{Feed, Follower, Need, Published};
 
 /// Sessions end after this long even if they are used; the player then opens the channel anew.
@@ -93,17 +93,28 @@ async fn open(
         // Asking whether it would play costs no connection and no upstream.
         return Ok(empty(file.kind));
     }
-    let wanted =
-        Wanted { line: line.id, channel: file.channel, device: viewer.device(), kind: file.kind, limit, session: None };
+    let wanted = Wanted {
+        line: line.id,
+        channel: file.channel,
+        device: viewer.device(),
+        kind: file.kind,
+        limit,
+        session: None,
+        above_limit: if line.above_limit == AboveLimit::StopOldest { line.above_limit } else { shared.above_limit },
+        address: viewer.address,
+        user_agent: &viewer.user_agent,
+    };
     let guard = grant(shared, wanted)?;
     pretune(shared, line, file.channel);
     match file.kind {
         Kind::Continuous => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Bytes).await?;
+            guard.still_there(limit)?;
             Ok(continuous(shared, guard, feed))
         }
         Kind::Hls => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Playlist).await?;
+            guard.still_there(limit)?;
             let published = feed.published();
             guard.lease.hold(feed, published.target_duration);
             let ends = now() + SESSION_SECONDS;
@@ -137,6 +148,17 @@ pub(super) fn permit(shared: &Shared, line: &Line, channel: ChannelId, viewer: &
         .map(|narrowed| narrowed.unwrap_or(u32::MAX).min(line.max_connections))
 }
 
+/// Whether no operator has banned the line.
+pub(super) fn not_banned(shared: &Shared, line: LineId) -> Result<(), DeliveryError> {
+    match shared.deps.connections.bans.line(line) {
+        Some(until) => {
+            shared.deps.metrics.limited(Limit::Ban);
+            Err(DeliveryError::Banned(until))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Asks the policies.
 pub(super) fn authorize(
     shared: &Shared,
@@ -145,6 +167,7 @@ pub(super) fn authorize(
     action: &str,
     viewer: &Viewer,
 ) -> Result<Option<u32>, DeliveryError> {
+    not_banned(shared, line.id)?;
     let request = AuthRequest {
         username: line.username.to_string(),
         bouquets: line.bouquets.to_vec(),
@@ -183,6 +206,11 @@ impl LeaseGuard {
         Arc::clone(&self.lease)
     }
 
+    /// Whether it was not taken away while its channel started.
+    fn still_there(&self, limit: u32) -> Result<(), DeliveryError> {
+        if self.lease.ended.is_cancelled() { Err(DeliveryError::Connections(limit)) } else { Ok(()) }
+    }
+
     pub(super) fn lease(&self) -> &Lease<Feed> {
         &self.lease
     }
@@ -197,11 +225,14 @@ impl Drop for LeaseGuard {
 }
 
 /// A connection for the line.
-pub(super) fn grant(shared: &Shared, wanted: Wanted) -> Result<LeaseGuard, DeliveryError> {
+pub(super) fn grant(shared: &Shared, wanted: Wanted<'_>) -> Result<LeaseGuard, DeliveryError> {
     let mut id = [0; 8];
     getrandom::fill(&mut id).map_err(|_| DeliveryError::Busy)?;
-    let lease =
-        shared.leases.grant(wanted, || u64::from_be_bytes(id)).ok_or(DeliveryError::Connections(wanted.limit))?;
+    let granted = shared.leases.grant(wanted, || u64::from_be_bytes(id));
+    let lease = granted.map_err(|why| match why {
+        NoLease::Full => DeliveryError::Connections(wanted.limit),
+        NoLease::Kicked => DeliveryError::Kicked,
+    })?;
     let kept = lease.look(|_| ()).is_some();
     Ok(LeaseGuard { leases: Arc::clone(&shared.leases), lease, kept })
 }
@@ -253,9 +284,12 @@ fn continuous(shared: &Shared, guard: LeaseGuard, feed: Feed) -> Response<Body> 
         };
         let chunk: Bytes = chunk?;
         parts.metrics.bytes_sent(RouteClass::Continuous, chunk.len() as u64);
+        parts.guard.lease().sent(chunk.len() as u64);
         Some((Ok::<_, std::convert::Infallible>(chunk), parts))
     });
     let mut response = Body::from_stream(bytes).into_response();
+    // Whoever is stopped is told so at once, and the socket goes with its lease.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response.headers_mut().insert(header::CONTENT_TYPE, hls::MPEGTS_TYPE);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

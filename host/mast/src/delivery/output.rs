@@ -33,7 +33,7 @@ pub(super) async fn route(AxumState(shared): State, request: Request) -> Result<
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
     let found = shared.deps.extensions.route(method.as_str(), parts.uri.path()).ok_or(DeliveryError::NotFound)?;
     let viewer = Viewer::of(&parts, &shared.http, shared.listening);
-    let fields = Fields::read(&parts, body).await?;
+    let fields = Fields::read(&parts, body, shared.body_timeout).await?;
     let line = match find_line(&shared, &found, &fields, &viewer).await {
         Ok(line) => line,
         Err(_) if found.route.refused == "plugin" => None,

@@ -5,6 +5,8 @@
 
 mod activity;
 mod connection;
+mod heads;
+mod http2;
 mod progress;
 
 use std::net::SocketAddr;
@@ -15,17 +17,22 @@ use axum::Router;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::LimitsConfig;
-use crate::metrics::Metrics;
+use super::limits::{AddressSlot, Addresses, Limiter};
+use super::peer::{Peer, Trust};
+use crate::metrics::{Limit, Metrics};
 use connection::Connection;
 
 /// As many as the kernel keeps while the loop is busy (it caps this at net.core.somaxconn).
 const BACKLOG: u32 = 4096;
 /// Connections above the limit that are told so at the same time; more are just closed.
 const REFUSALS: usize = 64;
+/// TLS handshakes under way at once; others wait, and count as slow where that takes too long.
+const HANDSHAKES: usize = 64;
 /// How long such a connection may take to listen.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// How long responses may go on after shutdown began.
@@ -33,6 +40,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What is answered above the limit; the connection closes behind it.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 5\r\n\
     content-length: 44\r\nconnection: close\r\n\r\nall connections are in use, try again later\n";
+/// The same for an address that has all of its connections open.
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: text/plain\r\nretry-after: 5\r\n\
+    content-length: 46\r\nconnection: close\r\n\r\ntoo many connections from this address at once\n";
 
 /// Binds the listener.
 pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -42,24 +52,71 @@ pub(super) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until `shutdown`, then waits for what is under way.
-pub(super) async fn run(
-    listener: TcpListener,
-    router: Router,
-    limits: LimitsConfig,
-    metrics: Metrics,
-    shutdown: CancellationToken,
-) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
+/// What all listeners share.
+pub(super) struct Edge {
+    pub(super) router: Router,
+    pub(super) trust: Trust,
+    pub(super) limiter: Arc<Limiter>,
+    pub(super) metrics: Metrics,
+    pub(super) shutdown: CancellationToken,
+    header_timeout: Duration,
+    addresses: Arc<Addresses>,
+    slots: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    handshakes: Semaphore,
+}
+
+impl Edge {
+    pub(super) fn new(
+        router: Router,
+        trust: Trust,
+        limiter: Arc<Limiter>,
+        limits: &LimitsConfig,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self {
+            router,
+            trust,
+            limiter,
+            metrics,
+            shutdown,
+            header_timeout: limits.header_timeout,
+            addresses: Arc::new(Addresses::new(limits.connections_per_address)),
+            slots: Arc::new(Semaphore::new(limits.connections)),
+            refusals: Arc::new(Semaphore::new(REFUSALS)),
+            handshakes: Semaphore::new(HANDSHAKES),
+        }
+    }
+
+    /// What an address needs for one more connection; nothing where it has no limit.
+    fn address_slot(&self, peer: Peer) -> Result<Option<AddressSlot>, ()> {
+        if peer.exempt || peer.proxied {
+            return Ok(None);
+        }
+        self.addresses.connect(peer.client).map(Some).ok_or(())
+    }
+}
+
+/// What is special about one listener.
+#[derive(Clone)]
+pub(super) struct Door {
+    /// Trusted proxies begin with a PROXY header.
+    pub(super) proxy_protocol: bool,
+    /// What speaks TLS here; none on plain listeners.
+    pub(super) tls: Option<TlsAcceptor>,
+}
+
+/// Accepts until shutdown, then waits for what is under way.
+pub(super) async fn run(listener: TcpListener, door: Door, edge: Arc<Edge>) {
     let connections = TaskTracker::new();
     let abandon = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shutdown.cancelled() => break,
+            () = edge.shutdown.cancelled() => break,
         };
-        let (socket, peer) = match accepted {
+        let (socket, from) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, mostly: others' connections must end before a new one can begin.
@@ -68,27 +125,24 @@ pub(super) async fn run(
                 continue;
             }
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            metrics.connection_refused();
-            if let Ok(turn) = Arc::clone(&refusals).try_acquire_owned() {
-                connections.spawn(refuse(socket, turn));
+        match admit(&edge, &door, from) {
+            Ok(connection) => {
+                let abandoned = abandon.clone();
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = connection.serve(socket, from) => {}
+                        () = abandoned.cancelled() => {}
+                    }
+                });
             }
-            continue;
-        };
-        let connection = Connection {
-            router: router.clone(),
-            header_timeout: limits.header_timeout,
-            shutdown: shutdown.clone(),
-            slot,
-            counted: metrics.connection_opened(),
-        };
-        let abandoned = abandon.clone();
-        connections.spawn(async move {
-            tokio::select! {
-                () = connection.serve(socket, peer) => {}
-                () = abandoned.cancelled() => {}
+            Err(answer) => {
+                // Over TLS a plain answer would only confuse.
+                let turn = Arc::clone(&edge.refusals).try_acquire_owned();
+                if let (Ok(turn), None) = (turn, &door.tls) {
+                    connections.spawn(refuse(socket, answer, turn));
+                }
             }
-        });
+        }
     }
     drop(listener);
     connections.close();
@@ -99,10 +153,31 @@ pub(super) async fn run(
     }
 }
 
-/// Says that the host is full. Closing a socket with unread bytes would reset the connection and take the answer with it.
-async fn refuse(mut socket: TcpStream, _turn: OwnedSemaphorePermit) {
+/// Room for a connection, or what to answer where there is none.
+fn admit(edge: &Arc<Edge>, door: &Door, from: SocketAddr) -> Result<Connection, &'static [u8]> {
+    let peer = edge.trust.connected(from.ip(), false);
+    let Ok(slot) = Arc::clone(&edge.slots).try_acquire_owned() else {
+        edge.metrics.connection_refused();
+        return Err(FULL);
+    };
+    let address_slot = edge.address_slot(peer).map_err(|()| {
+        edge.metrics.limited(Limit::Connections);
+        TOO_MANY
+    })?;
+    Ok(Connection {
+        edge: Arc::clone(edge),
+        door: door.clone(),
+        peer,
+        address_slot,
+        slot,
+        counted: edge.metrics.connection_opened(),
+    })
+}
+
+/// Says why there is no room. Closing a socket with unread bytes would reset the connection and take the answer with it.
+async fn refuse(mut socket: TcpStream, text: &'static [u8], _turn: OwnedSemaphorePermit) {
     let answer = async {
-        socket.write_all(FULL).await?;
+        socket.write_all(text).await?;
         socket.shutdown().await?;
         tokio::io::copy(&mut (&mut socket).take(16 * 1024), &mut tokio::io::sink()).await
     };
@@ -112,9 +187,14 @@ async fn refuse(mut socket: TcpStream, _turn: OwnedSemaphorePermit) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::HttpConfig;
     use super::*;
 
     async fn serve(limits: LimitsConfig) -> (SocketAddr, CancellationToken) {
+        serve_at(Door { proxy_protocol: false, tls: None }, limits).await
+    }
+
+    async fn serve_at(door: Door, limits: LimitsConfig) -> (SocketAddr, CancellationToken) {
         let listener = listen(([127, 0, 0, 1], 0).into()).expect("a port");
         let address = listener.local_addr().expect("bound");
         let slow = async || {
@@ -124,7 +204,11 @@ mod tests {
         let router =
             Router::new().route("/slow", axum::routing::get(slow)).fallback(async |_body: axum::body::Bytes| "hello");
         let shutdown = CancellationToken::new();
-        let run = run(listener, router, limits, Metrics::default(), shutdown.clone());
+        let metrics = Metrics::default();
+        let trust = Trust::new(&HttpConfig::default(), &limits);
+        let limiter = Arc::new(Limiter::new(&limits, metrics.clone()));
+        let edge = Edge::new(router, trust, limiter, &limits, metrics, shutdown.clone());
+        let run = run(listener, door, Arc::new(edge));
         // The test's runtime ends it.
         drop(TaskTracker::new().spawn(run));
         (address, shutdown)
@@ -175,6 +259,34 @@ mod tests {
         slow.write_all(b"GET / HT").await.expect("written");
         assert_eq!(read_to_end(&mut slow).await, "");
         shutdown.cancel();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn http2_is_spoken_where_a_client_offers_it() {
+        let (acceptor, connector) = super::super::tls::for_tests("tv.example");
+        let door = Door { proxy_protocol: false, tls: Some(acceptor) };
+        let (address, shutdown) = serve_at(door, LimitsConfig::default()).await;
+        let name = "tv.example".try_into().expect("a name");
+        let io = connector.connect(name, connect(address).await).await.expect("a handshake");
+        assert_eq!(io.get_ref().1.alpn_protocol(), Some(super::super::tls::HTTP2_ALPN));
+        let (executor, io) = (hyper_util::rt::TokioExecutor::new(), hyper_util::rt::TokioIo::new(io));
+        let (client, connection) = hyper::client::conn::http2::handshake(executor, io).await.expect("HTTP/2");
+        let ended = TaskTracker::new().spawn(connection);
+        let ask = |path: &str| {
+            let uri = format!("https://tv.example{path}");
+            // The host is in the URI, and nowhere else.
+            let request = http::Request::get(uri).body(axum::body::Body::empty()).expect("a request");
+            let mut client = client.clone();
+            async move { client.send_request(request).await.expect("answered") }
+        };
+        // Many at once on one connection.
+        let answers =
+            futures_util::future::join_all((0..40).map(|number| ask(if number % 2 == 0 { "/slow" } else { "/" })));
+        assert!(answers.await.iter().all(|answer| answer.status() == 200));
+        shutdown.cancel();
+        drop(client);
+        let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("ended in time");
+        ended.expect("no panic").expect("said goodbye");
     }
 
     /// One request after the other in bytes that do not respect where one ends.

@@ -94,6 +94,15 @@ impl Clients {
             .tls_danger_accept_invalid_certs(!route.verify_tls);
         // A proxy that is set stays in force after `no_proxy`, which only turns the environment's off.
         let builder = proxy.into_iter().fold(builder, reqwest::ClientBuilder::proxy);
+        let builder = match &route.ca {
+            Some(file) => {
+                let failed = |why: String| OutboundError::Setup(format!("{}: {why}", file.display()));
+                let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+                let found = reqwest::Certificate::from_pem(&pem).map_err(|_| failed("no certificate".to_owned()))?;
+                builder.add_root_certificate(found)
+            }
+            None => builder,
+        };
         builder.build().map_err(|error| {
             let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             OutboundError::Setup(cause)

@@ -2,8 +2,22 @@ use super::*;
 
 const LINE: LineId = LineId(1);
 
-fn wanted(channel: u32, device: u8, kind: Kind, limit: u32) -> Wanted {
-    Wanted { line: LINE, channel: ChannelId(channel), device: Device([device; 16]), kind, limit, session: None }
+fn wanted(channel: u32, device: u8, kind: Kind, limit: u32) -> Wanted<'static> {
+    Wanted {
+        line: LINE,
+        channel: ChannelId(channel),
+        device: Device([device; 16]),
+        kind,
+        limit,
+        session: None,
+        above_limit: AboveLimit::DenyNew,
+        address: IpAddr::from([192, 0, 2, device]),
+        user_agent: "a player",
+    }
+}
+
+fn stopping(channel: u32, device: u8, limit: u32) -> Wanted<'static> {
+    Wanted { above_limit: AboveLimit::StopOldest, ..wanted(channel, device, Kind::Continuous, limit) }
 }
 
 struct Fixture {
@@ -16,8 +30,8 @@ impl Fixture {
         Self { leases: Leases::new(), next: AtomicU64::new(1) }
     }
 
-    fn grant(&self, wanted: Wanted) -> Option<Arc<Lease<Arc<()>>>> {
-        self.leases.grant(wanted, || self.next.fetch_add(1, Ordering::Relaxed))
+    fn grant(&self, wanted: Wanted<'_>) -> Option<Arc<Lease<Arc<()>>>> {
+        self.leases.grant(wanted, || self.next.fetch_add(1, Ordering::Relaxed)).ok()
     }
 }
 
@@ -130,4 +144,68 @@ async fn a_sweep_ends_what_is_not_wanted() {
     assert!(one.ended.is_cancelled());
     assert!(!two.ended.is_cancelled());
     assert_eq!(fixture.leases.count(), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oldest_makes_way_where_the_line_says_so() {
+    let fixture = Fixture::new();
+    let first = fixture.grant(stopping(1, 1, 2)).expect("first");
+    let second = fixture.grant(stopping(1, 2, 2)).expect("second");
+    let third = fixture.grant(stopping(1, 3, 2)).expect("in the place of the first");
+    assert_eq!([&first, &second, &third].map(|lease| lease.ended.is_cancelled()), [true, false, false]);
+    assert!(fixture.grant(stopping(1, 1, 2)).is_none(), "its player opens it again by itself");
+    assert!(fixture.grant(stopping(2, 1, 2)).is_some(), "its viewer does something else");
+    assert!(second.ended.is_cancelled());
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert!(fixture.grant(stopping(1, 2, 2)).is_some(), "a viewer who returns later");
+    assert_eq!(fixture.leases.in_use(LINE), 2);
+    assert!(fixture.grant(stopping(1, 9, 1)).is_some(), "a limit that was lowered");
+    assert_eq!(fixture.leases.in_use(LINE), 1);
+    let back = Wanted { session: Some(77), ..stopping(1, 8, 1) };
+    assert!(fixture.grant(back).is_none(), "a session brought back stops nobody");
+}
+
+/// A thousand devices at the same time, on threads of their own.
+fn rush(above_limit: AboveLimit) -> (usize, usize) {
+    let fixture = Fixture::new();
+    let granted: Vec<_> = std::thread::scope(|scope| {
+        let ask = |thread: u16| {
+            let fixture = &fixture;
+            scope.spawn(move || {
+                let one = |number: u16| {
+                    let mut device = Device([0; 16]);
+                    device.0[..2].copy_from_slice(&(thread * 125 + number).to_be_bytes());
+                    fixture.grant(Wanted { device, above_limit, ..wanted(1, 0, Kind::Continuous, 3) })
+                };
+                (0..125).filter_map(one).collect::<Vec<_>>()
+            })
+        };
+        let threads: Vec<_> = (0..8).map(ask).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(fixture.leases.in_use(LINE), 3);
+    let alive = granted.iter().filter(|lease| !lease.ended.is_cancelled()).count();
+    (granted.len(), alive)
+}
+
+#[test]
+fn a_thousand_at_once_get_what_the_line_has() {
+    assert_eq!(rush(AboveLimit::DenyNew), (3, 3));
+    assert_eq!(rush(AboveLimit::StopOldest), (1000, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kicked_session_does_not_come_back() {
+    let fixture = Fixture::new();
+    let lease = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
+    lease.hold(Arc::new(()), 4);
+    lease.sent(600);
+    let all = fixture.leases.all();
+    assert_eq!((all.len(), all[0].bytes(), &*all[0].user_agent), (1, 600, "a player"));
+    assert_eq!(fixture.leases.kick(|other| other.id == lease.id), 1);
+    assert!(lease.ended.is_cancelled() && fixture.leases.all().is_empty());
+    let back = Wanted { session: Some(lease.id), ..wanted(1, 1, Kind::Hls, 1) };
+    assert_eq!(fixture.leases.grant(back, || 9).err(), Some(NoLease::Kicked));
+    assert!(fixture.grant(wanted(1, 1, Kind::Hls, 1)).is_some(), "its viewer opens the channel anew");
+    assert_eq!(fixture.leases.kick(|other| other.id == lease.id), 0);
 }

@@ -1,5 +1,7 @@
 //! The request as an output sees it: query and form fields decoded, a few header fields, never more.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
@@ -38,11 +40,12 @@ pub(super) fn find<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
 
 impl Fields {
     /// Reads the query and the body.
-    pub(super) async fn read(parts: &Parts, body: Body) -> Result<Self, DeliveryError> {
+    pub(super) async fn read(parts: &Parts, body: Body, timeout: Duration) -> Result<Self, DeliveryError> {
         let decode =
             |text: &[u8]| -> Pairs { url::form_urlencoded::parse(text).into_owned().take(MAX_FIELDS).collect() };
         let mut pairs = decode(parts.uri.query().unwrap_or_default().as_bytes());
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+        let collected = tokio::time::timeout(timeout, Limited::new(body, MAX_BODY).collect()).await;
+        let body = collected.map_err(|_| DeliveryError::BodyTooSlow)?.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 DeliveryError::BodyTooLarge
             } else {

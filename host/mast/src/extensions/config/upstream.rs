@@ -71,6 +71,7 @@ impl UpstreamConfig {
                 proxy: text("proxy").and_then(|text| proxy(section, &text)),
                 bind: section.optional::<IpAddr>("bind"),
                 verify_tls: section.or("verify_tls", true),
+                ca: None,
             },
             headers,
             connect_timeout: section
