@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::time::{Duration, Instant};
 
 use mast_upstream::Upstream;
@@ -121,6 +121,7 @@ impl TestHost {
 
     /// Writes the files of a host that does not run yet.
     pub fn prepare(settings: &str, instances: &[Instance]) -> Self {
+        remember_panics();
         let folder = TempDir::with_prefix("mast-test-").unwrap();
         std::fs::create_dir(folder.path().join("plugins.d")).unwrap();
         std::fs::write(folder.path().join("mast.toml"), format!("{BASE}{settings}")).unwrap();
@@ -320,7 +321,24 @@ impl Drop for TestHost {
 
 #[allow(clippy::print_stderr, reason = "shown by the test runner where a test failed")]
 fn print_log(log: &str) {
-    eprintln!("--- log of the host ---\n{log}\n--- end of the log ---");
+    let why = PANIC.lock().map(|why| why.clone()).unwrap_or_default();
+    eprintln!("--- log of the host ---\n{log}\n--- end of the log; the test had failed with ---\n{why}");
+}
+
+/// Why the test fails. Said again below the log: whoever sees only the end of the output still sees the reason.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+fn remember_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if let Ok(mut why) = PANIC.lock() {
+                *why = panic.to_string();
+            }
+            before(panic);
+        }));
+    });
 }
 
 /// The built binary, next to this test's.

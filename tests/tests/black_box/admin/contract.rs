@@ -13,7 +13,8 @@ async fn conforms(office: &Office, seconds: u32, fields: &[&str]) -> Result<(), 
     let mut command = Command::new(schemathesis());
     let document = office.host.url("/api/openapi.json");
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
-    command.args(["run", &document, "--checks", checks, "--workers", "2", "--max-examples", "15"]);
+    // One worker: two threads at once in the parser of Python 3.11 fail now and then ("AST constructor recursion depth mismatch").
+    command.args(["run", &document, "--checks", checks, "--workers", "1", "--max-examples", "15"]);
     command.args(["--max-time", &seconds.to_string(), "--no-color", "--seed", "1"]);
     for field in fields {
         command.args(["--header", field]);
@@ -22,9 +23,14 @@ async fn conforms(office: &Office, seconds: u32, fields: &[&str]) -> Result<(), 
     let folder: &Path = office.host.folder();
     command.current_dir(folder);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
     // 0: nothing to complain of. It says so too where the time was up.
-    if output.status.success() { Ok(()) } else { Err(format!("{said}{}", String::from_utf8_lossy(&output.stderr))) }
+    if output.status.success() {
+        return Ok(());
+    }
+    // A traceback of its own may hold a whole file in a line.
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    Err(said.lines().map(|line| line.chars().take(300).chain("\n".chars()).collect::<String>()).collect())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
