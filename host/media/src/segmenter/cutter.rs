@@ -49,6 +49,14 @@ struct Open {
     newest: usize,
 }
 
+/// An access unit at a jumped time; believed when the next one agrees. Until then it and what follows is held back.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    raw: u64,
+    /// Where it lies in the output.
+    at: usize,
+}
+
 /// Why the next random access point is a discontinuity although times continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Break {
@@ -77,8 +85,7 @@ pub(super) struct Cutter {
     /// While `None` and without a `unit`, nothing is kept.
     open: Option<Open>,
     line: Timeline,
-    /// The jumped time of an access unit; believed when the next one agrees.
-    suspect: Option<u64>,
+    suspect: Option<Suspect>,
     /// Place of the last random access point and the distance from the one before.
     gop: (i64, i64),
     pending: Option<Break>,
@@ -170,15 +177,21 @@ impl Cutter {
     /// Hands out what is known to belong to the open segment.
     pub(super) fn flush(&mut self, events: &mut Vec<Event>) {
         if self.open.is_some() {
-            let until = self.unit.as_ref().map_or(self.output.len(), |unit| unit.at);
-            self.output.chunk(until, events);
+            self.output.chunk(self.sure(), events);
         }
+    }
+
+    /// Up to where the output belongs to the open segment, whatever comes.
+    fn sure(&self) -> usize {
+        let unit = self.unit.as_ref().map_or(self.output.len(), |unit| unit.at);
+        self.suspect.map_or(unit, |suspect| suspect.at)
     }
 
     pub(super) fn end_of_input(&mut self, end: End, events: &mut Vec<Event>) {
         match (end, &self.unit, &self.open) {
             (End::Whole, Some(_), _) => self.decide(self.scanner.give_up(), events),
-            // The access unit before this one is whole.
+            // The access unit before the suspect, or before this one, is whole.
+            (End::Severed, _, _) if self.suspect.is_some() => {}
             (End::Severed, Some(_), _) | (End::Whole, None, _) | (End::Severed, None, None) => {}
             (End::Severed, None, Some(Open { newest: 0, .. })) => self.open = None,
             (End::Severed, None, Some(open)) => self.close(open.newest, self.line.newest(), None, events),
@@ -319,16 +332,19 @@ impl Cutter {
     /// The access unit's time does not follow. One that stands alone may be damaged; a random access point, or a second one
     /// that agrees, is believed.
     fn jump(&mut self, unit: Unit, raw: u64, access_unit: AccessUnit, events: &mut Vec<Event>) {
-        let confirmed = self.suspect.is_some_and(|suspect| !clock::is_jump(clock::distance(suspect, raw)));
-        if !access_unit.random_access && !confirmed {
-            self.suspect = Some(raw);
+        let confirmed = self.suspect.filter(|suspect| !clock::is_jump(clock::distance(suspect.raw, raw)));
+        if !access_unit.random_access && confirmed.is_none() {
+            self.suspect = Some(Suspect { raw, at: unit.at });
             return;
         }
+        // Where the new time begins.
+        let at = confirmed.map_or(unit.at, |suspect| suspect.at);
         self.counters.clock_jumps += 1;
         self.discontinuity = true;
         self.pcr = ClockReference::default();
-        self.close(unit.at, self.line.end(), None, events);
+        self.close(at, self.line.end(), None, events);
         if access_unit.random_access {
+            self.output.skip(unit.at - at);
             self.codecs.video(access_unit.video);
             self.restart(unit, raw, events);
         }
@@ -378,7 +394,8 @@ impl Cutter {
 
     /// Ends the open segment on the spot and waits for a random access point.
     fn stop(&mut self, events: &mut Vec<Event>) {
-        let at = self.unit.take().map_or(self.output.len(), |unit| unit.at);
+        let at = self.sure();
+        self.unit = None;
         if self.open.is_some() {
             self.close(at, self.line.end(), None, events);
             self.discontinuity = true;

@@ -3,7 +3,7 @@
 //! Bytes are collected in blocks, of the size of pages for the reason that [`Pages`] has, and handed out as slices of them; a
 //! finished segment is put together from its slices, in pages of its own.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::pages::{PAGE, Pages};
 use crate::segmenter::Event;
@@ -80,6 +80,11 @@ impl Output {
         self.parts.clear();
         self.handed_out = 0;
         pages
+    }
+
+    /// Drops so much of what is held back.
+    pub(super) fn skip(&mut self, length: usize) {
+        self.held.advance(length);
     }
 
     /// Starts a segment with the tables and what was held back. The tables' counters go on from `counters`: what they

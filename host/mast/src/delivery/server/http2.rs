@@ -14,7 +14,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connection, KEEP_ALIVE, respond};
 
@@ -25,13 +25,13 @@ const LONGEST_HEAD: u32 = 32 * 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 const PING: Duration = Duration::from_secs(20);
 
-/// Runs the futures of streams on a tracker of the connection, so that none outlives it unseen.
+/// Runs the futures of streams as tasks that end with the connection.
 #[derive(Clone)]
-struct Tracked(TaskTracker);
+struct Streams(CancellationToken);
 
-impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tracked {
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        self.0.spawn(stream);
+        tokio::spawn(self.0.clone().run_until_cancelled_owned(stream));
     }
 }
 
@@ -47,7 +47,9 @@ pub(super) async fn serve(connection: Connection, io: impl AsyncRead + AsyncWrit
             async move { answer.await.map(|response| response.map(|body| Moving { body, moved })) }
         })
     };
-    let served = http2::Builder::new(Tracked(TaskTracker::new()))
+    let streams = CancellationToken::new();
+    let _ends_with_the_connection = streams.clone().drop_guard();
+    let served = http2::Builder::new(Streams(streams))
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(LONGEST_HEAD)

@@ -58,9 +58,21 @@ fn behind_a_jump_within_a_gop_nothing_comes_until_the_next() {
     mux.gop(100 * SECOND, 30);
     mux.inter(10 * SECOND, 20);
     mux.gop(10 * SECOND + 20 * FRAME, 50);
-    // The first frame behind the jump is taken for damaged and still goes to the old segment.
-    let run = check(&mux.out, ".D", &[1.2, 2.0]);
-    assert_eq!((run.counters.clock_jumps, run.counters.forced_cuts), (1, 0));
+    let jumped = check(&mux.out, ".D", &[1.2, 2.0]);
+    assert_eq!((jumped.counters.clock_jumps, jumped.counters.forced_cuts), (1, 0));
+    // The first frame behind the jump might have been damaged. It waits for the second and is not put into the old segment.
+    let mut before = Mux::default();
+    before.gop(100 * SECOND, 30);
+    assert_eq!(jumped.cuts[0].payload.to_vec(), run(&before.out).cuts[0].payload.to_vec());
+}
+
+#[test]
+fn a_wrong_time_at_the_end_of_the_input_is_left_out() {
+    let mut before = Mux::default();
+    before.gop(100 * SECOND, 30);
+    let mut mux = before.clone();
+    mux.inter(10 * SECOND, 1);
+    assert_eq!(run(&mux.out).cuts[0].payload.to_vec(), run(&before.out).cuts[0].payload.to_vec());
 }
 
 #[test]
