@@ -7,7 +7,7 @@
 //! one and the first segment's duration, rounded up (a tenth of a second above a whole second is forgiven). The tuner then
 //! sets the segmenter's `max_duration` to it, so that longer GOPs are cut. A segment that is longer anyhow is listed
 //! as long as the target duration allows: the playlist stays valid, the next segment's date is the true one. When GOPs keep
-//! overrunning, `next` proposes their length for the channel's next window.
+//! overrunning, `proposal` is their length for a later window of the channel: clients may not see it change.
 //!
 //! Dates. A segment's date is where the one before ended, so that dates advance like the media and not like the arrival of
 //! bytes. After a discontinuity it is the time of arrival, never before the end of the segment before.
@@ -52,7 +52,7 @@ pub struct SequenceBase {
     pub media: u64,
     /// The next segment's discontinuity sequence number if it continues the one before; one more if it does not.
     pub discontinuity: u64,
-    /// The channel's target duration in seconds, learned earlier.
+    /// The channel's target duration in seconds, if it has one already.
     pub target_duration: Option<u32>,
 }
 
@@ -150,10 +150,16 @@ impl Window {
         segment
     }
 
-    /// The numbers that the next segment gets, and the target duration that the channel's next window should start with.
+    /// The numbers that the next segment gets, in this window or the next one.
     pub fn next(&self) -> SequenceBase {
-        let proposed = self.overrun.proposal().max(self.target_duration);
-        SequenceBase { media: self.next_media, discontinuity: self.discontinuity, target_duration: proposed }
+        let target_duration = self.target_duration;
+        SequenceBase { media: self.next_media, discontinuity: self.discontinuity, target_duration }
+    }
+
+    /// The target duration in seconds that the channel should have, where its own has turned out to be too short. For a window that
+    /// begins when no client of this one is left.
+    pub fn proposal(&self) -> Option<u32> {
+        self.overrun.proposal().filter(|seconds| Some(*seconds) > self.target_duration)
     }
 
     /// Target duration in seconds; before the first segment the one that it will be at least.

@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::connection::{Connection, KEEP_ALIVE, respond};
 
@@ -25,13 +26,24 @@ const LONGEST_HEAD: u32 = 32 * 1024;
 const SEND_BUFFER: usize = 128 * 1024;
 const PING: Duration = Duration::from_secs(20);
 
-/// Runs the futures of streams as tasks that end with the connection.
-#[derive(Clone)]
-struct Streams(CancellationToken);
+/// Runs the exchanges of one connection, which end with it.
+#[derive(Clone, Default)]
+struct Exchanges {
+    tasks: TaskTracker,
+    ended: CancellationToken,
+}
 
-impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Streams {
-    fn execute(&self, stream: F) {
-        tokio::spawn(self.0.clone().run_until_cancelled_owned(stream));
+impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Exchanges {
+    fn execute(&self, exchange: F) {
+        self.tasks.spawn(self.ended.clone().run_until_cancelled_owned(exchange));
+    }
+}
+
+impl Exchanges {
+    async fn end(self) {
+        self.ended.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 
@@ -47,9 +59,8 @@ pub(super) async fn serve(connection: Connection, io: impl AsyncRead + AsyncWrit
             async move { answer.await.map(|response| response.map(|body| Moving { body, moved })) }
         })
     };
-    let streams = CancellationToken::new();
-    let _ends_with_the_connection = streams.clone().drop_guard();
-    let served = http2::Builder::new(Streams(streams))
+    let exchanges = Exchanges::default();
+    let served = http2::Builder::new(exchanges.clone())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(LONGEST_HEAD)
@@ -66,12 +77,12 @@ pub(super) async fn serve(connection: Connection, io: impl AsyncRead + AsyncWrit
                 if let Err(error) = ended {
                     tracing::debug!(%error, peer = %connection.peer.client, "a connection ended early");
                 }
-                return;
+                break;
             }
             _ = silence.tick() => {
                 let now = moved.load(Ordering::Relaxed);
                 if std::mem::replace(&mut before, now) == now {
-                    return;
+                    break;
                 }
             }
             () = connection.edge.shutdown.cancelled(), if !stopping => {
@@ -80,6 +91,7 @@ pub(super) async fn serve(connection: Connection, io: impl AsyncRead + AsyncWrit
             }
         }
     }
+    exchanges.end().await;
 }
 
 /// A body that says when some of it was taken.

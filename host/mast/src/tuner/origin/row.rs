@@ -73,10 +73,10 @@ impl Origin {
         self.channel.counts.segments.fetch_add(1, Ordering::Relaxed);
         self.store();
         let (Some(segment), Some(window)) = (segment, self.leader()) else { return Ok(()) };
-        let (next, oldest) = (window.next(), oldest(window));
+        let (next, proposal, oldest) = (window.next(), window.proposal(), oldest(window));
         self.channel.trail.finish(segment, oldest);
         self.resume_trail();
-        self.numbers.used(next)
+        self.numbers.used(next, proposal)
     }
 
     /// What came after the segment that was just finished, or given up.
@@ -89,7 +89,7 @@ impl Origin {
     /// Where a window that joins with the next row starts.
     fn row_base(&self) -> SequenceBase {
         match self.leader() {
-            None => self.numbers.base(),
+            None => self.numbers.base(whole_seconds(self.config.segment_duration)),
             Some(leader) => {
                 let next = leader.next();
                 // Its first segment counts as a discontinuity of its own.
