@@ -109,6 +109,13 @@ const NEEDS: &[Need] = &[
         is_there: || Path::new("/usr/sbin/nginx").exists(),
     },
     Need {
+        what: "redis-server",
+        why: "the peer that keeping lines is measured against",
+        since: For::Benchmarks,
+        packages: &["redis-server"],
+        is_there: || runs("redis-server", "--version"),
+    },
+    Need {
         what: "wrk",
         why: "makes the load of the benchmarks",
         since: For::Benchmarks,

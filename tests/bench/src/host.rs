@@ -85,6 +85,14 @@ impl Host {
         add_line(mast, &self.folder.path().join("mast.toml"), username, connections).await
     }
 
+    /// A key to its API.
+    pub(crate) async fn api_key(&self, mast: &Path) -> anyhow::Result<String> {
+        let config = self.folder.path().join("mast.toml");
+        let owner = ["operator", "add", "--username", "owner", "--password", PASSWORD, "--role", "owner"];
+        ask(mast, &config, &owner).await?;
+        Ok(ask(mast, &config, &["apikey", "create", "--operator", "owner"]).await?.trim().to_owned())
+    }
+
     /// The process to measure (taskset replaces itself by the program).
     pub(crate) fn pid(&self) -> anyhow::Result<u32> {
         self.child.id().context("mast has ended")
@@ -147,14 +155,16 @@ impl Host {
 }
 
 async fn add_line(mast: &Path, config: &Path, username: &str, connections: usize) -> anyhow::Result<()> {
-    let added = Command::new(mast)
-        .args(["line", "add", "--username", username, "--password", PASSWORD])
-        .args(["--max-connections", &connections.to_string(), "--config"])
-        .arg(config)
-        .output()
-        .await?;
-    ensure!(added.status.success(), "mast line add: {}", String::from_utf8_lossy(&added.stderr));
-    Ok(())
+    let connections = connections.to_string();
+    let line = ["line", "add", "--username", username, "--password", PASSWORD, "--max-connections", &connections];
+    ask(mast, config, &line).await.map(drop)
+}
+
+/// What a command prints.
+async fn ask(mast: &Path, config: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let done = Command::new(mast).args(arguments).arg("--config").arg(config).output().await?;
+    ensure!(done.status.success(), "mast {}: {}", arguments[0], String::from_utf8_lossy(&done.stderr));
+    Ok(String::from_utf8(done.stdout)?)
 }
 
 /// The URIs of a playlist.

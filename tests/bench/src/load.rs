@@ -4,13 +4,28 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use tokio::process::Command;
 
 use crate::process::{LOAD, cpu_seconds, pinned};
 
 /// Requests per CPU second of the server `pid`, for `seconds` of load on 50 connections.
 pub(crate) async fn requests_per_cpu_second(url: &str, pid: u32, seconds: u32) -> anyhow::Result<f64> {
+    measure(pinned(LOAD, Path::new("wrk")).arg(url), url, pid, seconds).await
+}
+
+/// The same of requests that a script of wrk makes.
+pub(crate) async fn scripted_requests_per_cpu_second(
+    url: &str,
+    script: &Path,
+    pid: u32,
+    seconds: u32,
+) -> anyhow::Result<f64> {
+    measure(pinned(LOAD, Path::new("wrk")).arg("-s").arg(script).arg(url), url, pid, seconds).await
+}
+
+async fn measure(wrk: &mut Command, url: &str, pid: u32, seconds: u32) -> anyhow::Result<f64> {
     let before = cpu_seconds(pid)?;
-    let run = pinned(LOAD, Path::new("wrk")).args(["-t1", "-c50", &format!("-d{seconds}s"), url]).output();
+    let run = wrk.args(["-t1", "-c50", &format!("-d{seconds}s")]).output();
     let output =
         tokio::time::timeout(Duration::from_secs(u64::from(seconds) + 30), run).await.context("wrk hangs")??;
     let after = cpu_seconds(pid)?;

@@ -2,6 +2,7 @@
 //!
 //! Loopback only, bounded in count and time. Numbers of two machines do not compare; ratios mostly do.
 
+mod access;
 mod channels;
 mod failover;
 mod figure;
@@ -33,11 +34,11 @@ struct Arguments {
     /// One JSON line per figure instead of text.
     #[arg(long)]
     json: bool,
-    /// Which: serve, tune, channels, viewers, failover, idle, m3u. All where none is named.
+    /// Which: serve, tune, channels, viewers, failover, idle, m3u, access. All where none is named.
     names: Vec<String>,
 }
 
-const ALL: [&str; 7] = ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u"];
+const ALL: [&str; 8] = ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u", "access"];
 
 // One worker: everything here shares a core.
 #[tokio::main(worker_threads = 1)]
@@ -55,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
             "failover" => failover::run(&arguments.mast, &mut report).await.context("bench failover")?,
             "idle" => idle::run(&arguments.mast, &mut report).await.context("bench idle")?,
             "m3u" => m3u::run(&arguments.mast, &mut report).await.context("bench m3u")?,
+            "access" => access::run(&arguments.mast, &mut report).await.context("bench access")?,
             other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),
         }
     }
