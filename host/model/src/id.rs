@@ -60,6 +60,14 @@ number_id! {
     /// A reseller. From 1.
     ResellerId, u64
 }
+number_id! {
+    /// A plan. From 1.
+    PlanId, u64
+}
+number_id! {
+    /// An entry of the ledger. From 1, without gaps.
+    EntryId, u64
+}
 
 /// The name of a plugin instance: the stem of its file in `plugins.d`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::id::{LineId, ResellerId};
+use crate::id::{LineId, PlanId, ResellerId};
 use crate::redact::Secret;
 
 /// A line as it is stored.
@@ -66,6 +66,9 @@ pub struct LineRecord {
     /// Who sold it; none for the operator.
     #[serde(default)]
     pub reseller: Option<ResellerId>,
+    /// The plan that it was last bought or extended with; none where nobody paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
     /// When it was made.
     pub created: Timestamp,
     /// Grows by one with each change; what was cached under an older revision is stale.
@@ -107,6 +110,7 @@ impl LineRecord {
             notes: String::new(),
             email: None,
             reseller: None,
+            plan: None,
             created: Timestamp::UNIX_EPOCH,
             revision: 0,
         }
