@@ -1,6 +1,6 @@
 //! Documents: records that rooms keep whole, one row each, in a table of their kind. A room that needs a new kind adds it here.
 
-use mast_model::{ApiKey, LoginSession, Operator};
+use mast_model::{ApiKey, LoginSession, Operator, Plan, Reseller};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -26,11 +26,15 @@ pub enum Kind {
     CategoryEdits,
     /// Rules over the catalogue: one row.
     CatalogRules,
+    /// [`Reseller`] by id.
+    Resellers,
+    /// [`Plan`] by id.
+    Plans,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Operators,
         Self::ApiKeys,
         Self::LoginSessions,
@@ -39,6 +43,8 @@ impl Kind {
         Self::ChannelEdits,
         Self::CategoryEdits,
         Self::CatalogRules,
+        Self::Resellers,
+        Self::Plans,
     ];
 
     /// The table's name.
@@ -52,6 +58,8 @@ impl Kind {
             Self::ChannelEdits => "channel-edits",
             Self::CategoryEdits => "category-edits",
             Self::CatalogRules => "catalog-rules",
+            Self::Resellers => "resellers",
+            Self::Plans => "plans",
         }
     }
 }
@@ -82,6 +90,20 @@ impl Document for LoginSession {
     const KIND: Kind = Kind::LoginSessions;
     fn key(&self) -> Vec<u8> {
         self.hash.as_bytes().to_vec()
+    }
+}
+
+impl Document for Reseller {
+    const KIND: Kind = Kind::Resellers;
+    fn key(&self) -> Vec<u8> {
+        self.id.0.to_be_bytes().to_vec()
+    }
+}
+
+impl Document for Plan {
+    const KIND: Kind = Kind::Plans;
+    fn key(&self) -> Vec<u8> {
+        self.id.0.to_be_bytes().to_vec()
     }
 }
 

@@ -69,6 +69,9 @@ pub enum StoreError {
     /// Ids are never used again, and these are used up.
     #[error("there are no {0} ids left")]
     OutOfIds(&'static str),
+    /// The ledger refused.
+    #[error(transparent)]
+    Ledger(#[from] crate::LedgerError),
     /// The quota of a plugin instance.
     #[error("plugin instance {instance} has used up its kv quota of {quota} bytes; raise [grant] kv")]
     QuotaExceeded {
@@ -86,6 +89,7 @@ impl Classified for StoreError {
             Self::Failed { .. } | Self::Damaged { .. } | Self::Abandoned => ErrorClass::Internal,
             Self::UsernameTaken(_) | Self::TokenTaken | Self::AlreadyDone => ErrorClass::Conflict,
             Self::LineNotFound(_) => ErrorClass::NotFound,
+            Self::Ledger(error) => error.class(),
             Self::OutOfIds(_) | Self::QuotaExceeded { .. } => ErrorClass::Limit,
         }
     }

@@ -1,5 +1,5 @@
 //! The store: the only crate that names redb. Rooms see the traits; the redb files behind them are `state.redb` (lines,
-//! operators, audit log, catalogue, sequence numbers) and `plugins.redb` (plugins' key-value storage), each with one writer.
+//! operators, resellers, ledger, audit log, catalogue, sequence numbers) and `plugins.redb` (plugins' key-value storage), each with one writer.
 //!
 //! All functions block; callers run them off the serving threads. `schema.rs` has the layout of both files.
 //!
@@ -15,6 +15,7 @@ mod error;
 pub mod faults;
 mod keys;
 mod kv;
+mod ledger;
 mod lines;
 mod once;
 mod record;
@@ -29,6 +30,7 @@ mod transaction;
 pub use audit::{Actor, AuditEntry};
 pub use document::{Document, Kind};
 pub use error::StoreError;
+pub use ledger::{Entry, LedgerError, Movement, Page, Proof, Row, Statement};
 pub use once::{Answer, Done, Once, forget_done};
 pub use record::{ImportedCatalog, ImportedCategory, ImportedChannel, SourceRecord, Validator};
 pub use transaction::{Change, Transaction};
@@ -36,7 +38,7 @@ pub use transaction::{Change, Transaction};
 use std::path::Path;
 
 use jiff::Timestamp;
-use mast_model::{ChannelId, InstanceId, LineId, LineRecord};
+use mast_model::{Account, ChannelId, Credits, EntryId, InstanceId, LineId, LineRecord};
 
 /// Durable state of accounts, catalogue and channels.
 pub trait StateStore: Send + Sync + 'static {
@@ -62,6 +64,20 @@ pub trait StateStore: Send + Sync + 'static {
         doing: &'static str,
         work: &mut dyn FnMut(&mut dyn Transaction) -> Result<(), StoreError>,
     ) -> Result<(), StoreError>;
+
+    /// What an account of the ledger has; none where it never had any.
+    fn balance(&self, account: Account) -> Result<Credits, StoreError>;
+    /// What every account has that ever had credits.
+    fn balances(&self) -> Result<Vec<(Account, Credits)>, StoreError>;
+    /// An entry of the ledger.
+    fn entry(&self, id: EntryId) -> Result<Option<Entry>, StoreError>;
+    /// What an account took in and gave in a period, oldest first, a page at a time.
+    fn statement(&self, account: Account, page: &Page) -> Result<Statement, StoreError>;
+    /// Whether the balances sum up to zero and are what the last entries left. Looks at accounts, not at every entry: for the start.
+    /// `Damaged` says what is wrong.
+    fn check_ledger(&self) -> Result<(), StoreError>;
+    /// Reckons everything again from the first entry on: ids, times, both sides, balances and refunds. `Damaged` says what is wrong.
+    fn prove_ledger(&self) -> Result<Proof, StoreError>;
 
     /// Everything the sources delivered, by instance.
     fn sources(&self) -> Result<Vec<SourceRecord>, StoreError>;

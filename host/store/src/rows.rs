@@ -1,12 +1,12 @@
 //! Documents' rows, and the transaction that rooms work in.
 
-use mast_model::{LineId, LineRecord};
+use mast_model::{Account, Credits, EntryId, LineId, LineRecord};
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 use crate::db::Fault;
 use crate::document::Kind;
-use crate::schema::META;
-use crate::{AuditEntry, StoreError, Transaction, audit, lines};
+use crate::schema::{LEDGER, LEDGER_BALANCES, META};
+use crate::{AuditEntry, Entry, Movement, StoreError, Transaction, audit, ledger, lines};
 
 pub(crate) fn table(kind: Kind) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
     TableDefinition::new(kind.table())
@@ -84,5 +84,17 @@ impl Transaction for Working<'_> {
 
     fn append_audit(&mut self, entry: AuditEntry) -> Result<u64, StoreError> {
         self.run(|inner| audit::append(inner, entry))
+    }
+
+    fn post(&mut self, movement: Movement) -> Result<Entry, StoreError> {
+        self.run(|inner| ledger::post(inner, movement))
+    }
+
+    fn balance(&mut self, account: Account) -> Result<Credits, StoreError> {
+        self.run(|inner| ledger::balance(&inner.open_table(LEDGER_BALANCES)?, account))
+    }
+
+    fn entry(&mut self, id: EntryId) -> Result<Option<Entry>, StoreError> {
+        self.run(|inner| ledger::find(&inner.open_table(LEDGER)?, id))
     }
 }

@@ -6,12 +6,16 @@
 //!
 //! | table | key | value | rule |
 //! |---|---|---|---|
-//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category`, `next-audit`, `next-` and a kind of documents | u64 | next ids only grow |
+//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category`, `next-audit`, `next-entry`, `next-` and a kind of documents | u64 | next ids only grow |
 //! | `keys` | name | 32 bytes | made on first use, never changed |
 //! | `lines` | line id u64 | JSON [`mast_model::LineRecord`] | |
 //! | `line-usernames` | username | line id | exactly one row for each line |
 //! | `line-tokens` | token | line id | exactly one row for each line |
 //! | `audit` | number u64 | JSON [`crate::AuditEntry`] | rows are only added |
+//! | `ledger` | entry id u64 | JSON [`crate::Entry`] | rows are only added; ids without gaps, times never go back |
+//! | `ledger-sides` | (account, entry id u64) | i64 | the account's balance behind the entry; two rows for each entry, only added |
+//! | `ledger-balances` | account | i64 | the account's last row of `ledger-sides`; the sum of all is 0 |
+//! | `ledger-refunds` | entry id u64 of a sale | entry id u64 of its refund | only added |
 //! | one for each [`crate::Kind`] | bytes, see [`crate::Document`] | JSON of the document | |
 //! | `channel-ids` | (source, key) | channel id u32 | never removed |
 //! | `category-ids` | (source, key) | category id u32 | never removed |
@@ -42,14 +46,16 @@ use crate::record::Validator;
 /// Version of both files that this code reads and writes.
 ///
 /// 1: the first. 2: operators, audit log and documents; a line has more fields, all of them optional, so that rows of version 1 are
-/// read as they are. Version 1 would drop those fields, therefore it must not open such a file.
-pub(crate) const VERSION: u64 = 2;
+/// read as they are. Version 1 would drop those fields, therefore it must not open such a file. 3: the ledger, resellers, plans, and a
+/// line's plan, which version 2 would drop.
+pub(crate) const VERSION: u64 = 3;
 /// Records in a row of `source-channels` and `source-categories`.
 pub(crate) const BATCH: usize = 512;
 
 pub(crate) const SCHEMA: &str = "schema";
 pub(crate) const NEXT_LINE: &str = "next-line";
 pub(crate) const NEXT_AUDIT: &str = "next-audit";
+pub(crate) const NEXT_ENTRY: &str = "next-entry";
 pub(crate) const NEXT_CHANNEL: &str = "next-channel";
 pub(crate) const NEXT_CATEGORY: &str = "next-category";
 
@@ -64,6 +70,10 @@ pub(crate) const LINES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("
 pub(crate) const LINE_USERNAMES: TableDefinition<'_, &str, u64> = TableDefinition::new("line-usernames");
 pub(crate) const LINE_TOKENS: TableDefinition<'_, &str, u64> = TableDefinition::new("line-tokens");
 pub(crate) const AUDIT: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("audit");
+pub(crate) const LEDGER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("ledger");
+pub(crate) const LEDGER_SIDES: TableDefinition<'_, (&str, u64), i64> = TableDefinition::new("ledger-sides");
+pub(crate) const LEDGER_BALANCES: TableDefinition<'_, &str, i64> = TableDefinition::new("ledger-balances");
+pub(crate) const LEDGER_REFUNDS: TableDefinition<'_, u64, u64> = TableDefinition::new("ledger-refunds");
 pub(crate) const CHANNEL_IDS: IdTable = TableDefinition::new("channel-ids");
 pub(crate) const CATEGORY_IDS: IdTable = TableDefinition::new("category-ids");
 pub(crate) const SOURCES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sources");

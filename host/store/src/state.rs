@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use mast_model::{ChannelId, InstanceId, LineId, LineRecord};
+use mast_model::{Account, ChannelId, Credits, EntryId, InstanceId, LineId, LineRecord};
 use redb::{StorageBackend, WriteTransaction};
 
 use crate::db::{Db, Fault};
 use crate::document::Kind;
 use crate::record::{ImportedCatalog, SourceRecord};
 use crate::rows::Working;
-use crate::{AuditEntry, StateStore, StoreError, Transaction, rows, schema};
+use crate::{AuditEntry, Entry, Page, Proof, StateStore, Statement, StoreError, Transaction, ledger, rows, schema};
 
 /// Rows are read once at start and on rare changes; the rooms keep what they need in memory.
 const CACHE_BYTES: usize = 16 << 20;
@@ -36,6 +36,7 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Fault> {
     transaction.open_table(schema::LINE_USERNAMES)?;
     transaction.open_table(schema::LINE_TOKENS)?;
     transaction.open_table(schema::AUDIT)?;
+    ledger::create_tables(transaction)?;
     for kind in Kind::ALL {
         transaction.open_table(rows::table(kind))?;
     }
@@ -84,6 +85,34 @@ impl StateStore for State {
             let explain = |fault| self.db.explain(doing, fault);
             work(&mut Working { inner, explain: &explain }).map_err(Fault::from)
         })
+    }
+
+    fn balance(&self, account: Account) -> Result<Credits, StoreError> {
+        self.db.read("read a balance", |transaction| {
+            ledger::balance(&transaction.open_table(schema::LEDGER_BALANCES)?, account)
+        })
+    }
+
+    fn balances(&self) -> Result<Vec<(Account, Credits)>, StoreError> {
+        self.db.read("read the balances", ledger::balances)
+    }
+
+    fn entry(&self, id: EntryId) -> Result<Option<Entry>, StoreError> {
+        self.db.read("read an entry of the ledger", |transaction| {
+            ledger::find(&transaction.open_table(schema::LEDGER)?, id)
+        })
+    }
+
+    fn statement(&self, account: Account, page: &Page) -> Result<Statement, StoreError> {
+        self.db.read("read a statement", |transaction| ledger::statement::read(transaction, account, page))
+    }
+
+    fn check_ledger(&self) -> Result<(), StoreError> {
+        self.db.read("check the ledger", ledger::proof::check)
+    }
+
+    fn prove_ledger(&self) -> Result<Proof, StoreError> {
+        self.db.read("prove the ledger", ledger::proof::prove)
     }
 
     fn sources(&self) -> Result<Vec<SourceRecord>, StoreError> {

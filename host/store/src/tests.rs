@@ -1,5 +1,7 @@
 mod changes;
 mod kv_model;
+mod ledger;
+mod ledger_model;
 mod model;
 
 use std::path::Path;

@@ -2,10 +2,10 @@
 //! goes with it, and the marks that keep a repeated request from being done twice.
 
 use jiff::Timestamp;
-use mast_model::{LineId, LineRecord};
+use mast_model::{Account, Credits, EntryId, LineId, LineRecord};
 
 use crate::document::{Document, Kind, from_row, to_row};
-use crate::{Actor, AuditEntry, StateStore, StoreError};
+use crate::{Actor, AuditEntry, Entry, Movement, StateStore, StoreError};
 
 /// What can be done inside a change. Everything read is as the change has left it so far.
 pub trait Transaction {
@@ -30,6 +30,13 @@ pub trait Transaction {
     fn rows(&mut self, kind: Kind) -> Result<Vec<Vec<u8>>, StoreError>;
     /// Adds to the audit log, which nothing can be taken from.
     fn append_audit(&mut self, entry: AuditEntry) -> Result<u64, StoreError>;
+
+    /// Moves credits: adds an entry to the ledger, which nothing can be taken from, or refuses with `Ledger` and why.
+    fn post(&mut self, movement: Movement) -> Result<Entry, StoreError>;
+    /// What an account has.
+    fn balance(&mut self, account: Account) -> Result<Credits, StoreError>;
+    /// An entry of the ledger.
+    fn entry(&mut self, id: EntryId) -> Result<Option<Entry>, StoreError>;
 }
 
 impl dyn Transaction + '_ {
