@@ -243,7 +243,7 @@ fn buy(store: &dyn StateStore, name: &str, token: u8) -> Result<LineId, StoreErr
     Change::by(actor.clone()).commit(store, "buy a line", |transaction| {
         let record = LineRecord { reseller: Some(ResellerId(1)), plan: Some(PlanId(1)), ..line(name, token) };
         let line = transaction.add_line(record)?;
-        let reference = Reference { line: Some(line.id), plan: line.plan, entry: None };
+        let reference = Reference { line: Some(line.id), plan: line.plan, ..Reference::default() };
         transaction.post(Movement { reference, ..movement(ReasonCode::Purchase, account(1), SALES, 3) })?;
         transaction.audit(&actor, "line.buy", format!("line/{}", line.id), (None, Some(&line)))?;
         Ok(line.id)
