@@ -25,7 +25,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use mast_model::{Classified, ErrorClass, Line, LineId, LineRecord, LineToken, Side};
+use mast_model::{Classified, ErrorClass, Line, LineId, LineRecord, LineToken, ResellerId, Side};
 use mast_store::{StateStore, StoreError};
 use tokio::sync::watch;
 
@@ -267,6 +267,19 @@ impl Accounts {
         self.blocking(move |inner| Ok(inner.store.lines(&ids)?)).await
     }
 
+    /// How many lines these resellers sold, ended ones included. Inside a step of a change it is as exact as the change.
+    pub fn sold_by(&self, resellers: &[ResellerId]) -> usize {
+        let table = self.inner.table();
+        resellers.iter().map(|reseller| table.sold(*reseller).0).sum()
+    }
+
+    /// How many of them are for trial and have not ended at `now`.
+    pub fn open_trials_of(&self, resellers: &[ResellerId], now: Timestamp) -> usize {
+        let table = self.inner.table();
+        let open = |id: &LineId| table.by_id(*id).is_some_and(|line| line.expires.is_none_or(|end| now < end));
+        resellers.iter().map(|reseller| table.sold(*reseller).1.filter(|id| open(id)).count()).sum()
+    }
+
     /// How often a password was hashed; the same for known and unknown usernames.
     pub fn hashes(&self) -> u64 {
         self.inner.hashing.count()
@@ -277,9 +290,17 @@ impl Accounts {
         &self,
         work: impl FnOnce(&Inner) -> Result<T, AccountsError> + Send + 'static,
     ) -> Result<T, AccountsError> {
+        self.blocking_with(work).await
+    }
+
+    /// The same, for work that fails in its own words.
+    async fn blocking_with<T: Send + 'static, E: From<AccountsError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
         let inner = self.inner.clone();
         let done = tokio::task::spawn_blocking(move || work(&inner)).await;
-        done.unwrap_or_else(|error| Err(AccountsError::Interrupted(error.to_string())))
+        done.unwrap_or_else(|error| Err(AccountsError::Interrupted(error.to_string()).into()))
     }
 }
 

@@ -11,4 +11,5 @@ pub mod extensions;
 pub mod metrics;
 pub mod operators;
 pub mod outbound;
+pub mod resellers;
 pub mod tuner;

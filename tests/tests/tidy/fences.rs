@@ -46,7 +46,7 @@ fn only_the_ffmpeg_crate_spawns_processes() {
 
 /// How high a room of `host/mast` stands. It imports from below, and rooms of the middle from each other without going round in a
 /// circle.
-const RANKS: [(&str, u8); 16] = [
+const RANKS: [(&str, u8); 17] = [
     ("config", 0),
     ("metrics", 0),
     ("outbound", 0),
@@ -56,6 +56,7 @@ const RANKS: [(&str, u8); 16] = [
     ("extensions", 1),
     ("guide", 1),
     ("operators", 1),
+    ("resellers", 1),
     ("tuner", 1),
     ("sessions", 1),
     ("delivery", 2),

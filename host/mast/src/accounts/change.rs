@@ -58,12 +58,30 @@ impl Accounts {
     }
 
     /// The same; `also` runs in the same transaction with the lines as they were stored, and nothing is kept where it fails.
-    pub async fn add_with(
+    pub async fn add_with<E: From<AccountsError> + From<StoreError> + Send + 'static>(
         &self,
         requests: Vec<LineRequest>,
         change: Change,
-        also: impl FnOnce(&mut dyn Transaction, &[LineRecord]) -> Result<(), AccountsError> + Send + 'static,
-    ) -> Result<Vec<Added>, AccountsError> {
+        also: impl FnOnce(&mut dyn Transaction, &[LineRecord]) -> Result<(), E> + Send + 'static,
+    ) -> Result<Vec<Added>, E> {
+        self.add_stamped(requests, |_| (), change, also).await
+    }
+
+    /// The same; `stamp` writes into each line what no request may say, such as who sold it.
+    pub async fn add_stamped<E: From<AccountsError> + From<StoreError> + Send + 'static>(
+        &self,
+        requests: Vec<LineRequest>,
+        stamp: impl Fn(&mut LineRecord) + Send,
+        change: Change,
+        also: impl FnOnce(&mut dyn Transaction, &[LineRecord]) -> Result<(), E> + Send + 'static,
+    ) -> Result<Vec<Added>, E> {
+        let mut prepared = self.prepare(requests).await?;
+        prepared.iter_mut().for_each(|prepared| stamp(&mut prepared.record));
+        self.blocking_with(move |inner| inner.insert(prepared, &change, also)).await
+    }
+
+    /// Checks and hashes.
+    async fn prepare(&self, requests: Vec<LineRequest>) -> Result<Vec<Prepared>, AccountsError> {
         let slow = requests.iter().filter(|request| request.is_slow()).count();
         if slow > MOST_SLOW || requests.len() > MOST {
             return Err(InvalidLine::TooMany(requests.len()).into());
@@ -83,7 +101,7 @@ impl Accounts {
             };
             prepared.push(self.blocking(move |_| Ok(work()?)).await?);
         }
-        self.blocking(move |inner| inner.insert(prepared, &change, also)).await
+        Ok(prepared)
     }
 
     /// Whether lines could be added, as far as that can be told without hashing: `add` may still find a token that is taken.
@@ -125,6 +143,17 @@ impl Accounts {
         self.blocking(move |inner| inner.edit(&ids, expected, &edit, hash.as_ref(), &change)).await
     }
 
+    /// Changes one line by a rule that runs in the transaction, and may do more in it; nothing is kept where the rule fails.
+    pub async fn edit_with<E: From<AccountsError> + From<StoreError> + Send + 'static>(
+        &self,
+        id: LineId,
+        action: &'static str,
+        change: Change,
+        rule: impl FnOnce(&mut dyn Transaction, &mut LineRecord) -> Result<(), E> + Send + 'static,
+    ) -> Result<LineRecord, E> {
+        self.blocking_with(move |inner| inner.edit_by(id, action, &change, rule)).await
+    }
+
     /// Removes lines, all or none.
     pub async fn remove(&self, ids: Vec<LineId>, expected: Option<u64>, change: Change) -> Result<(), AccountsError> {
         self.blocking(move |inner| inner.remove(&ids, expected, &change)).await
@@ -132,12 +161,12 @@ impl Accounts {
 }
 
 impl Inner {
-    fn insert(
+    fn insert<E: From<AccountsError> + From<StoreError>>(
         &self,
         prepared: Vec<Prepared>,
         change: &Change,
-        also: impl FnOnce(&mut dyn Transaction, &[LineRecord]) -> Result<(), AccountsError>,
-    ) -> Result<Vec<Added>, AccountsError> {
+        also: impl FnOnce(&mut dyn Transaction, &[LineRecord]) -> Result<(), E>,
+    ) -> Result<Vec<Added>, E> {
         let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut macs = HashSet::new();
         for Prepared { record, .. } in &prepared {
@@ -145,7 +174,8 @@ impl Inner {
             if let Some(mac) =
                 record.macs.iter().collect::<HashSet<_>>().into_iter().find(|mac| !macs.insert((*mac).clone()))
             {
-                return Err(AccountsError::DeviceTaken { mac: mac.clone(), username: record.username.clone() });
+                let (mac, username) = (mac.clone(), record.username.clone());
+                return Err(AccountsError::DeviceTaken { mac, username }.into());
             }
         }
         let (records, invented): (Vec<_>, Vec<_>) =
@@ -158,7 +188,7 @@ impl Inner {
                 added.push(record);
             }
             also(transaction, &added)?;
-            Ok::<_, AccountsError>(added)
+            Ok::<_, E>(added)
         })?;
         self.publish(&records);
         Ok(records.into_iter().zip(invented).map(|(record, password)| Added { record, password }).collect())
@@ -203,6 +233,28 @@ impl Inner {
         })?;
         self.publish(&records);
         Ok(records)
+    }
+
+    fn edit_by<E: From<AccountsError> + From<StoreError>>(
+        &self,
+        id: LineId,
+        action: &str,
+        change: &Change,
+        rule: impl FnOnce(&mut dyn Transaction, &mut LineRecord) -> Result<(), E>,
+    ) -> Result<LineRecord, E> {
+        let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let record = change.commit(&*self.store, "change a line", |transaction| {
+            let before = seen(transaction, id, None)?;
+            let mut wanted = before.clone();
+            rule(transaction, &mut wanted)?;
+            check_record(&mut wanted).map_err(AccountsError::from)?;
+            self.check_devices(id, &wanted)?;
+            let after = transaction.update_line(id, &mut |line| *line = wanted.clone())?;
+            transaction.audit(&change.actor, action, subject(id), (Some(&before), Some(&after)))?;
+            Ok::<_, E>(after)
+        })?;
+        self.publish(std::slice::from_ref(&record));
+        Ok(record)
     }
 
     fn remove(&self, ids: &[LineId], expected: Option<u64>, change: &Change) -> Result<(), AccountsError> {

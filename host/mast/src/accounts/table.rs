@@ -1,13 +1,13 @@
 //! Lines by everything they can be found by. Pure memory, laid out for a million lines: an index holds a pointer, not a copy of its key,
 //! and equal sets of bouquets are one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use mast_model::{Line, LineId, LineRecord, LineToken};
+use mast_model::{Line, LineId, LineRecord, LineToken, ResellerId};
 
 /// The lines and their indexes.
 pub(super) struct Table {
@@ -16,10 +16,19 @@ pub(super) struct Table {
     by_token: HashTable<Arc<Line>>,
     /// By the 48 bits of the address.
     by_mac: HashMap<u64, LineId>,
+    sold: HashMap<ResellerId, Sold>,
     bouquets: HashSet<Arc<[String]>>,
     usernames: RandomState,
     /// Keys the hash of tokens, so that nobody can tell from the time taken how much of a token was guessed.
     tokens: [u8; 32],
+}
+
+/// Lines of one reseller.
+#[derive(Default)]
+struct Sold {
+    lines: BTreeSet<LineId>,
+    /// Those for trial, ended ones included.
+    trials: BTreeSet<LineId>,
 }
 
 impl Default for Table {
@@ -31,6 +40,7 @@ impl Default for Table {
             by_username: HashTable::new(),
             by_token: HashTable::new(),
             by_mac: HashMap::new(),
+            sold: HashMap::new(),
             bouquets: HashSet::new(),
             usernames: RandomState::new(),
             tokens,
@@ -50,6 +60,13 @@ impl Table {
         for mac in line.macs() {
             self.by_mac.insert(mac_number(mac), line.id);
         }
+        if let Some(reseller) = line.reseller {
+            let sold = self.sold.entry(reseller).or_default();
+            sold.lines.insert(line.id);
+            if line.trial {
+                sold.trials.insert(line.id);
+            }
+        }
         self.by_id.insert(line.id, Arc::clone(&line));
         line
     }
@@ -65,6 +82,10 @@ impl Table {
         }
         for mac in old.macs() {
             self.by_mac.remove(&mac_number(mac));
+        }
+        if let Some(sold) = old.reseller.and_then(|reseller| self.sold.get_mut(&reseller)) {
+            sold.lines.remove(&id);
+            sold.trials.remove(&id);
         }
     }
 
@@ -103,6 +124,12 @@ impl Table {
 
     pub(super) fn count(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// How many lines a reseller sold, and those of them that are for trial.
+    pub(super) fn sold(&self, reseller: ResellerId) -> (usize, impl Iterator<Item = &LineId>) {
+        let sold = self.sold.get(&reseller);
+        (sold.map_or(0, |sold| sold.lines.len()), sold.into_iter().flat_map(|sold| &sold.trials))
     }
 
     /// Lines after `after`, by id.

@@ -4,7 +4,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mast_model::{Classified, ErrorClass};
-use mast_store::StoreError;
+use mast_store::{LedgerError, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -219,9 +219,21 @@ fn of_store(error: &StoreError) -> (StatusCode, &'static str) {
         StoreError::UsernameTaken(_) => "username_taken",
         StoreError::TokenTaken => "token_taken",
         StoreError::AlreadyDone => "done_already",
+        StoreError::Ledger(error) => of_ledger(error),
         _ => "store_failed",
     };
     (status_of(error.class()), code)
+}
+
+fn of_ledger(error: &LedgerError) -> &'static str {
+    match error {
+        LedgerError::Insufficient { .. } => "not_enough_credits",
+        LedgerError::AlreadyRefunded { .. } => "refunded_already",
+        LedgerError::NoSuchAccount(_) => "no_such_account",
+        LedgerError::NoSuchEntry(_) => "no_such_entry",
+        LedgerError::Overflow { .. } => "too_many_credits",
+        _ => "invalid_movement",
+    }
 }
 
 fn of_catalog(error: &EditError) -> &'static str {
