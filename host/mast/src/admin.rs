@@ -24,6 +24,7 @@ mod openapi;
 mod operators;
 mod page;
 mod session;
+mod sessions;
 mod socket;
 mod status;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use keys::{KeyView, MadeKeyView};
 pub use lines::{Created, LineView};
 pub use operators::OperatorView;
 pub use page::Page;
+pub use sessions::{BanRequest, BanView, MadeBan, WatchView};
 pub use socket::{ControlSocket, SocketError};
 pub use status::StatusPart;
 
@@ -51,6 +53,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::operators::Operators;
+use crate::sessions::Sessions;
 use access::{Door, Guard};
 use once::InFlight;
 
@@ -72,6 +75,8 @@ pub struct AdminDeps {
     pub operators: Operators,
     /// Channels and bouquets.
     pub catalog: Catalog,
+    /// Who watches, and who may not.
+    pub sessions: Sessions,
     /// What the rooms say of themselves. The part `http` holds `listening`, the address of the HTTP side, for printed URLs; `instances`
     /// the plugin instances.
     pub status: Vec<StatusPart>,
@@ -158,5 +163,6 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
         .merge(audit::routes())
         .merge(status::routes())
         .merge(lines::routes())
+        .merge(sessions::routes())
         .merge(catalog::routes())
 }

@@ -18,11 +18,12 @@ use crate::accounts::Accounts;
 use crate::admin::{Admin, AdminDeps, ControlSocket};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::delivery::{Connections, Delivery, DeliveryConfig, Deps, Sessions};
+use crate::delivery::{Delivery, DeliveryConfig, Deps};
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::operators::Operators;
 use crate::outbound::Outbound;
+use crate::sessions::Sessions;
 use crate::tuner::playout::Playouts;
 use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
 
@@ -73,13 +74,12 @@ impl App {
         let socket = ControlSocket::bind(&data_dir).await?;
         let opened = Opened::open(&config).await?;
         let outbound = Outbound::new()?;
-        let connections = Connections::open(&data_dir);
         let rooms = Rooms {
             outbound: outbound.clone(),
             kv: opened.kv,
             accounts: opened.accounts.clone(),
             catalog: opened.catalog.clone(),
-            active_connections: connections.counter(),
+            active_connections: opened.sessions.counter(),
             base_url: config.http.public_url.clone().unwrap_or_else(|| format!("http://{}", config.http.listen)),
         };
         let extensions = Extensions::start(config.plugins.clone(), &data_dir, rooms, &tasks, stop.clone()).await?;
@@ -109,12 +109,11 @@ impl App {
             extensions: extensions.clone(),
             tuner: tuner.clone(),
             metrics: Metrics::default(),
-            connections,
+            sessions: opened.sessions.clone(),
             session_key: opened.session_key,
             outbound,
             data_dir,
         };
-        let sessions = deps.connections.operate();
         readings::register(&deps);
         let listening = Arc::new(OnceLock::new());
         let parts = readings::status(&deps).into_iter().chain([readings::http(Arc::clone(&listening))]);
@@ -123,6 +122,7 @@ impl App {
             accounts: opened.accounts,
             operators: opened.operators,
             catalog: opened.catalog,
+            sessions: opened.sessions.clone(),
             status: parts.collect(),
         });
         let settings =
@@ -145,7 +145,7 @@ impl App {
         if let Some(address) = delivery.secure_address() {
             tracing::info!("and on https://{address}");
         }
-        Ok(Self { delivery, sessions, tuner, transcoder, tasks, stop_delivery, stop })
+        Ok(Self { delivery, sessions: opened.sessions, tuner, transcoder, tasks, stop_delivery, stop })
     }
 
     /// Where it listens.
@@ -190,6 +190,7 @@ struct Opened {
     accounts: Accounts,
     operators: Operators,
     catalog: Catalog,
+    sessions: Sessions,
     session_key: [u8; 32],
 }
 
@@ -201,8 +202,9 @@ impl Opened {
             let accounts = Accounts::open(Arc::clone(&store), &limits)?;
             let operators = Operators::open(Arc::clone(&store), limits.failed_logins_per_minute)?;
             let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
+            let sessions = Sessions::open(Arc::clone(&store))?;
             let session_key = store.installation_key("session-key")?;
-            Ok(Self { store, kv, accounts, operators, catalog, session_key })
+            Ok(Self { store, kv, accounts, operators, catalog, sessions, session_key })
         };
         tokio::task::spawn_blocking(open).await?
     }

@@ -1,16 +1,18 @@
-//! The command line: `mast serve|check|line|operator|apikey ...`.
+//! The command line: `mast serve|check|line|session|ban|operator|apikey ...`.
 //!
 //! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
 //! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
 
 mod apikey;
 mod backend;
+mod ban;
 mod check;
 mod line;
 mod logging;
 mod operator;
 mod output;
 mod serve;
+mod session;
 mod urls;
 
 use std::io::BufRead;
@@ -45,6 +47,12 @@ enum Command {
     /// Add, list and switch lines, whether or not a server runs
     #[command(subcommand)]
     Line(line::LineCommand),
+    /// See who watches, and end it
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    /// Keep a line, an address or a network away for a time, whether or not a server runs
+    #[command(subcommand)]
+    Ban(ban::BanCommand),
     /// Add operators, and let one who is locked out back in, whether or not a server runs
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
@@ -102,6 +110,8 @@ pub fn run() -> ExitCode {
         Command::Serve(config) => (false, serve::run(&config.config)),
         Command::Check { config, json } => return check::run(&config.config, json),
         Command::Line(command) => (command.json(), line::run(command)),
+        Command::Session(command) => (command.json(), session::run(command)),
+        Command::Ban(command) => (command.json(), ban::run(command)),
         Command::Operator(command) => (command.json(), operator::run(command)),
         Command::Apikey(command) => (command.json(), apikey::run(command)),
     };

@@ -11,11 +11,9 @@
 //! Wire formats of viewers stay in here. Invariant: answering a segment of a living session reads no store, calls no plugin, takes no lock
 //! that two channels share and waits for no task.
 
-mod ban;
 pub mod config;
 mod error;
 mod hls;
-mod lease;
 mod limits;
 mod live;
 mod output;
@@ -25,19 +23,16 @@ mod respond;
 mod secure;
 mod segment_body;
 mod server;
-mod sessions;
 mod status;
 mod tls;
 mod token;
 mod viewer;
 
-pub use ban::{Ban, BanError, Banned};
-pub use sessions::{SessionView, Sessions};
 pub use tls::TlsError;
 pub(crate) use tls::check_certificate;
 
 use std::net::SocketAddr;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,13 +47,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::extensions::{ActiveConnections, Extensions};
+use crate::extensions::Extensions;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
+use crate::sessions::Sessions;
+use crate::sessions::lease::Leases;
 use crate::tuner::{Feed, Tuner};
-use ban::Bans;
 use config::{HttpConfig, LimitsConfig, TlsConfig};
-use lease::Leases;
 use limits::Limiter;
 use output::OutputCache;
 use peer::Trust;
@@ -84,8 +79,8 @@ pub struct Deps {
     pub tuner: Tuner,
     /// Counters.
     pub metrics: Metrics,
-    /// Connections in use; shared with the plugins' services.
-    pub connections: Connections,
+    /// Connections in use, and who may have none; shared with the plugins' services.
+    pub sessions: Sessions,
     /// Signs viewer sessions.
     pub session_key: [u8; 32],
     /// Asks a certificate authority.
@@ -120,36 +115,6 @@ pub enum StartError {
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
-}
-
-/// The connections that lines have open, and who may have none. Made before the rooms that count them.
-#[derive(Clone)]
-pub struct Connections {
-    leases: Arc<Leases<Feed>>,
-    bans: Arc<Bans>,
-}
-
-impl Connections {
-    /// None yet; the bans that are kept in the data folder hold on. Blocks.
-    pub fn open(data_dir: &FilePath) -> Self {
-        Self { leases: Arc::new(Leases::new()), bans: Arc::new(Bans::open(data_dir.join("bans.json"))) }
-    }
-
-    /// For the plugins' services.
-    pub fn counter(&self) -> ActiveConnections {
-        let leases = Arc::clone(&self.leases);
-        Arc::new(move |line| leases.in_use(line))
-    }
-
-    /// Viewer sessions now: HLS, continuous MPEG-TS.
-    pub fn sessions(&self) -> (usize, usize) {
-        self.leases.count()
-    }
-
-    /// For operators: who watches, and what to do about it.
-    pub fn operate(&self) -> Sessions {
-        Sessions::new(self.clone())
-    }
 }
 
 /// The running HTTP side.
@@ -210,7 +175,7 @@ impl Delivery {
         }
         let secure_address = listeners.iter().find(|(_, door)| door.tls.is_some()).map(|((_, address), _)| *address);
         let shared = Arc::new(Shared {
-            leases: Arc::clone(&deps.connections.leases),
+            leases: Arc::clone(&deps.sessions.leases),
             signer: Signer::new(deps.session_key),
             deps,
             cors: Cors::new(&http.cors_origins),

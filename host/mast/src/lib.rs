@@ -12,4 +12,5 @@ pub mod metrics;
 pub mod operators;
 pub mod outbound;
 pub mod resellers;
+pub mod sessions;
 pub mod tuner;

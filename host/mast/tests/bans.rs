@@ -4,7 +4,8 @@
 use jiff::{Timestamp, ToSpan};
 use mast::app::App;
 use mast::config::Config;
-use mast::delivery::{Ban, Banned};
+use mast::sessions::{Banned, NewBan};
+use mast_store::{Actor, Change};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -25,19 +26,22 @@ async fn a_banned_network_is_refused_until_the_ban_is_lifted_or_over() {
     let config = Config::load(&file).unwrap();
     let app = App::start(config.clone()).await.unwrap();
     assert_eq!(status(&app).await, "HTTP/1.1 200 OK");
-    let network = Banned::Network("127.0.0.0/8".parse().unwrap());
-    let ban = |until| Ban { banned: network, until, reason: "a test".to_owned() };
-    assert_eq!(app.sessions().ban(ban(Timestamp::now() + 1.hours())).await.unwrap(), 0);
+    let change = || Change::by(Actor::machine("test"));
+    let banned = Banned::Network("127.0.0.0/8".parse().unwrap());
+    let ban = |until| NewBan { banned, until, reason: "a test".to_owned() };
+    assert_eq!(app.sessions().ban(ban(Timestamp::now() + 1.hours()), change()).await.unwrap().1, 0);
     assert_eq!(status(&app).await, "HTTP/1.1 403 Forbidden");
     app.shutdown().await;
 
     let app = App::start(config).await.unwrap();
     assert_eq!(status(&app).await, "HTTP/1.1 403 Forbidden", "a restart is no way out");
-    assert_eq!(app.sessions().bans()[0].reason, "a test");
-    assert!(app.sessions().lift(network).await.unwrap());
+    let kept = app.sessions().bans().remove(0);
+    assert_eq!(kept.reason, "a test");
+    app.sessions().lift(kept.id, change()).await.unwrap();
     assert_eq!(status(&app).await, "HTTP/1.1 200 OK");
-    app.sessions().ban(ban(Timestamp::now() - 1.seconds())).await.unwrap();
+    app.sessions().ban(ban(Timestamp::now() - 1.seconds()), change()).await.unwrap();
     assert_eq!(status(&app).await, "HTTP/1.1 200 OK", "over already");
-    assert!(app.sessions().list(None).is_empty() && !app.sessions().kick("0123456789abcdef"));
+    assert!(app.sessions().list(None, |_| true).is_empty());
+    app.sessions().kick("0123456789abcdef".to_owned(), change()).await.unwrap_err();
     app.shutdown().await;
 }

@@ -11,6 +11,7 @@ use mast::admin::{Admin, AdminDeps, ControlSocket, StatusPart};
 use mast::catalog::Catalog;
 use mast::delivery::config::LimitsConfig;
 use mast::operators::Operators;
+use mast::sessions::Sessions;
 use mast_store::StateStore;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -229,6 +230,7 @@ async fn lines_while_a_server_runs() {
         accounts: accounts.clone(),
         operators: Operators::open(Arc::clone(&store), 30).expect("an empty store"),
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
+        sessions: Sessions::open(Arc::clone(&store)).expect("an empty store"),
         status: vec![status],
         store,
     });

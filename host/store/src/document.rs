@@ -18,6 +18,8 @@ pub enum Kind {
     LoginSessions,
     /// What was done for requests with an `Idempotency-Key`.
     Done,
+    /// Bans of lines and networks, by id.
+    Bans,
     /// Bouquets, by name.
     Bouquets,
     /// Edits of channels, by channel id.
@@ -34,11 +36,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Operators,
         Self::ApiKeys,
         Self::LoginSessions,
         Self::Done,
+        Self::Bans,
         Self::Bouquets,
         Self::ChannelEdits,
         Self::CategoryEdits,
@@ -54,6 +57,7 @@ impl Kind {
             Self::ApiKeys => "api-keys",
             Self::LoginSessions => "login-sessions",
             Self::Done => "done",
+            Self::Bans => "bans",
             Self::Bouquets => "bouquets",
             Self::ChannelEdits => "channel-edits",
             Self::CategoryEdits => "category-edits",

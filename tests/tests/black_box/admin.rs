@@ -4,6 +4,7 @@ mod attacks;
 mod business;
 mod contract;
 mod roles;
+mod watching;
 
 use mast_tests::{TestHost, client};
 use serde_json::{Value, json};

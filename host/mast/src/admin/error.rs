@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::accounts::{AccountsError, InvalidLine};
 use crate::catalog::EditError;
 use crate::operators::{LoginRefusal, OperatorsError};
+use crate::sessions::SessionsError;
 
 /// What a request failed at.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,9 @@ pub enum AdminError {
     /// Something else in the request.
     #[error("{0}")]
     Invalid(String),
+    /// A field of the request.
+    #[error("{1}")]
+    Field(&'static str, String),
     /// Larger than may be.
     #[error("the request's body is too large")]
     TooLarge,
@@ -72,6 +76,9 @@ pub enum AdminError {
     /// The catalogue refused.
     #[error(transparent)]
     Catalog(#[from] EditError),
+    /// The sessions refused.
+    #[error(transparent)]
+    Sessions(#[from] SessionsError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,6 +113,9 @@ pub struct Problem {
     pub detail: String,
     /// For programs; never changes.
     pub code: String,
+    /// The field of the request that is to blame, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// Rows of an import that cannot be used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<RowProblem>,
@@ -145,7 +155,7 @@ impl AdminError {
             Self::Csrf => (StatusCode::FORBIDDEN, "csrf"),
             Self::NoOperator => (StatusCode::CONFLICT, "no_operator"),
             Self::Body(rejection) => (rejection.status(), "invalid_request"),
-            Self::Query(_) | Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Query(_) | Self::Invalid(_) | Self::Field(..) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Rows(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_rows"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
@@ -160,9 +170,23 @@ impl AdminError {
             Self::Accounts(AccountsError::Store(error)) | Self::Operators(OperatorsError::Store(error)) => {
                 of_store(error)
             }
-            Self::Store(error) => of_store(error),
+            Self::Sessions(SessionsError::Store(error)) | Self::Store(error) => of_store(error),
+            Self::Sessions(error) => (status_of(error.class()), of_sessions(error)),
             Self::Accounts(error) => (status_of(error.class()), of_accounts(error)),
             Self::Operators(error) => (status_of(error.class()), of_operators(error)),
+        }
+    }
+
+    /// What is wrong with a field.
+    pub(super) fn field(name: &'static str, message: impl Into<String>) -> Self {
+        Self::Field(name, message.into())
+    }
+
+    /// The field that is to blame.
+    fn blamed(&self) -> Option<String> {
+        match self {
+            Self::Field(name, _) => Some((*name).to_owned()),
+            _ => None,
         }
     }
 
@@ -184,6 +208,7 @@ impl AdminError {
             status: status.as_u16(),
             detail,
             code: code.to_owned(),
+            field: self.blamed(),
             rows: if let Self::Rows(rows) = self { rows.iter().take(100).cloned().collect() } else { Vec::new() },
         }
     }
@@ -256,6 +281,16 @@ fn of_accounts(error: &AccountsError) -> &'static str {
         AccountsError::DeviceTaken { .. } => "device_taken",
         AccountsError::Store(error) => of_store(error).1,
         AccountsError::Interrupted(_) => "internal",
+    }
+}
+
+fn of_sessions(error: &SessionsError) -> &'static str {
+    match error {
+        SessionsError::NoSuchSession(_) => "no_such_session",
+        SessionsError::NoSuchBan(_) => "no_such_ban",
+        SessionsError::TooMany(_) => "too_many_bans",
+        SessionsError::Store(error) => of_store(error).1,
+        SessionsError::Interrupted(_) => "internal",
     }
 }
 

@@ -39,10 +39,13 @@ impl Paging {
 
     /// The number that a cursor stands for.
     pub(super) fn after(&self) -> Result<Option<u64>, AdminError> {
-        let parse =
-            |cursor: &String| cursor.parse().map_err(|_| AdminError::Invalid("cursor is not one of ours".to_owned()));
-        self.cursor.as_ref().map(parse).transpose()
+        self.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| unknown_cursor())).transpose()
     }
+}
+
+/// What is wrong with a cursor that no page had.
+pub(super) fn unknown_cursor() -> AdminError {
+    AdminError::Invalid("cursor is not one of ours".to_owned())
 }
 
 impl<T> Page<T> {

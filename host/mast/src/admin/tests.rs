@@ -29,6 +29,7 @@ pub(super) fn admin(data_dir: &Path) -> Admin {
         accounts: Accounts::open(Arc::clone(&store), &LimitsConfig::default()).unwrap(),
         operators: Operators::open(Arc::clone(&store), 30).unwrap(),
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
+        sessions: Sessions::open(Arc::clone(&store)).unwrap(),
         status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],
         store,
     })

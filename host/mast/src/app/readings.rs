@@ -14,8 +14,8 @@ use crate::tuner::ChannelReport;
 
 /// Adds the rooms' values to the metrics.
 pub(super) fn register(deps: &Deps) {
-    let (tuner, connections, catalog, extensions) =
-        (deps.tuner.clone(), deps.connections.clone(), deps.catalog.clone(), deps.extensions.clone());
+    let (tuner, sessions, catalog, extensions) =
+        (deps.tuner.clone(), deps.sessions.clone(), deps.catalog.clone(), deps.extensions.clone());
     deps.metrics.register(Box::new(move |text| channels(text, &tuner.reports())));
     let tuner = deps.tuner.clone();
     deps.metrics.register(Box::new(move |text| {
@@ -23,7 +23,7 @@ pub(super) fn register(deps: &Deps) {
         sample(text, "mast_window_bytes", "", tuner.window_bytes() as u64);
     }));
     deps.metrics.register(Box::new(move |text| {
-        let (hls, continuous) = connections.sessions();
+        let (hls, continuous) = sessions.count();
         head(text, "mast_sessions", "gauge", "Viewer sessions.");
         sample(text, "mast_sessions", "kind=\"hls\"", hls as u64);
         sample(text, "mast_sessions", "kind=\"continuous\"", continuous as u64);
@@ -126,14 +126,14 @@ fn process(text: &mut String) {
 
 /// The rooms' parts of `/api/v1/status`.
 pub(super) fn status(deps: &Deps) -> Vec<StatusPart> {
-    let (tuner, catalog, extensions, connections) =
-        (deps.tuner.clone(), deps.catalog.clone(), deps.extensions.clone(), deps.connections.clone());
+    let (tuner, catalog, extensions, sessions) =
+        (deps.tuner.clone(), deps.catalog.clone(), deps.extensions.clone(), deps.sessions.clone());
     vec![
         part("sources", move || json!(catalog.statuses())),
         part("instances", move || json!(extensions.statuses())),
         part("channels", move || tuner.reports().iter().map(channel).collect()),
         part("sessions", move || {
-            let (hls, continuous) = connections.sessions();
+            let (hls, continuous) = sessions.count();
             json!({ "hls": hls, "continuous": continuous })
         }),
     ]

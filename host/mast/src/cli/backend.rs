@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use mast_store::{StateStore, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::Failure;
@@ -15,6 +16,7 @@ use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::operators::Operators;
+use crate::sessions::Sessions;
 
 /// A server that starts or stops holds the store for a moment without answering.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -50,10 +52,23 @@ impl Backend {
 
     /// The line with this username.
     pub(super) async fn line(&self, username: &str) -> Result<LineView, Failure> {
-        let encoded = utf8_percent_encode(username, NON_ALPHANUMERIC);
+        let encoded = encoded(username);
         let found: Page<LineView> = self.0.get(&format!("/api/v1/lines?username={encoded}")).await?;
         let missing = || Failure::new("no_such_line", format!("there is no line with username \"{username}\""));
         found.items.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Every item of a list, a page at a time; the query begins with `&`.
+    pub(super) async fn every<T: DeserializeOwned>(&self, path: &str, query: &str) -> Result<Vec<T>, Failure> {
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page: Page<T> = self.0.get(&format!("{path}?limit=1000{query}{cursor}")).await?;
+            all.extend(page.items);
+            match page.next {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(all),
+            }
+        }
     }
 
     /// Every operator.
@@ -79,11 +94,17 @@ impl Backend {
     }
 }
 
+/// A text as a part of a path or query.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
 fn own(store: Arc<dyn StateStore>, config: &Config) -> Result<Admin, StoreError> {
     Ok(Admin::new(AdminDeps {
         accounts: Accounts::open(Arc::clone(&store), &config.limits)?,
         operators: Operators::open(Arc::clone(&store), config.limits.failed_logins_per_minute)?,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
+        sessions: Sessions::open(Arc::clone(&store))?,
         status: Vec::new(),
         store,
     }))

@@ -10,13 +10,13 @@ use mast_media::SegmentPayload;
 use mast_model::{AboveLimit, ChannelId, Line};
 
 use super::error::DeliveryError;
-use super::lease::{Kind, Wanted};
 use super::peer::Peer;
 use super::segment_body::SegmentBody;
 use super::token::Session;
 use super::viewer::Viewer;
 use super::{Shared, State, live, respond};
 use crate::accounts::Refusal;
+use crate::sessions::lease::{Kind, Wanted};
 use crate::tuner::{Feed, Need, Published};
 
 /// RFC 8216, section 4.
@@ -171,6 +171,7 @@ fn wanted<'a>(session: &Session, viewer: &'a Viewer, limit: u32) -> Wanted<'a> {
         session: Some(session.id),
         above_limit: AboveLimit::DenyNew,
         address: viewer.address,
+        country: viewer.country,
         user_agent: &viewer.user_agent,
     }
 }

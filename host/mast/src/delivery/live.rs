@@ -16,12 +16,12 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::error::DeliveryError;
-use super::lease::{Kind, Lease, Leases, NoLease, Wanted};
 use super::token::Session;
 use super::viewer::Viewer;
 use super::{Shared, State, hls};
 use crate::extensions::Verdict;
 use crate::metrics::{Limit, Metrics, RouteClass};
+use crate::sessions::lease::{Kind, Lease, Leases, NoLease, Wanted};
 use crate::tuner::{Feed, Follower, Need, Published};
 
 /// Sessions end after this long even if they are used; the player then opens the channel anew.
@@ -102,6 +102,7 @@ async fn open(
         session: None,
         above_limit: if line.above_limit == AboveLimit::StopOldest { line.above_limit } else { shared.above_limit },
         address: viewer.address,
+        country: viewer.country,
         user_agent: &viewer.user_agent,
     };
     let guard = grant(shared, wanted)?;
@@ -150,7 +151,7 @@ pub(super) fn permit(shared: &Shared, line: &Line, channel: ChannelId, viewer: &
 
 /// Whether no operator has banned the line.
 pub(super) fn not_banned(shared: &Shared, line: LineId) -> Result<(), DeliveryError> {
-    match shared.deps.connections.bans.line(line) {
+    match shared.deps.sessions.bans.line(line) {
         Some(until) => {
             shared.deps.metrics.limited(Limit::Ban);
             Err(DeliveryError::Banned(until))

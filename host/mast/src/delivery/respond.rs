@@ -85,7 +85,7 @@ fn one_host(request: &Request) -> Result<(), DeliveryError> {
 
 /// Whether the client may ask for anything at all now.
 fn admit(shared: &Shared, class: RouteClass, peer: Peer) -> Result<(), DeliveryError> {
-    if let Some(until) = shared.deps.connections.bans.address(peer.client) {
+    if let Some(until) = shared.deps.sessions.bans.address(peer.client) {
         shared.deps.metrics.limited(Limit::Ban);
         return Err(DeliveryError::Banned(until));
     }

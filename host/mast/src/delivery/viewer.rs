@@ -6,16 +6,20 @@ use std::net::{IpAddr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, header, request::Parts};
 
 use super::config::HttpConfig;
-use super::lease::Device;
 use super::peer::Peer;
+use crate::sessions::lease::Device;
 
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+/// Where Cloudflare and those who do as it does say the client's country.
+const COUNTRY: HeaderName = HeaderName::from_static("cf-ipcountry");
 
 /// Who sent a request.
 #[derive(Debug, Clone)]
 pub(super) struct Viewer {
     /// Never IPv4-mapped.
     pub(super) address: IpAddr,
+    /// The country of the address, where a trusted proxy says so: two letters.
+    pub(super) country: Option<[u8; 2]>,
     /// As sent, at most 256 bytes of it.
     pub(super) user_agent: String,
     /// Scheme and authority that the viewer used, no slash at the end.
@@ -37,9 +41,10 @@ impl Viewer {
                 .filter(|host| is_authority(host));
             host.map_or_else(|| format!("{scheme}://{listening}"), |host| format!("{scheme}://{host}"))
         });
+        let country = text(&parts.headers, &COUNTRY).filter(|_| behind_proxy).and_then(country);
         let mut user_agent = text(&parts.headers, &header::USER_AGENT).unwrap_or_default().to_owned();
         user_agent.truncate(256);
-        Self { address, user_agent, base_url }
+        Self { address, country, user_agent, base_url }
     }
 
     /// This viewer among the devices of one line.
@@ -54,6 +59,12 @@ impl Viewer {
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     // `to_str` lets visible ASCII through only, so cutting the text anywhere is safe.
     headers.get(name)?.to_str().ok()
+}
+
+/// Two capital letters; `XX` and `T1` stand for addresses without a country.
+fn country(text: &str) -> Option<[u8; 2]> {
+    let letters: [u8; 2] = text.trim().as_bytes().try_into().ok()?;
+    (letters.iter().all(u8::is_ascii_uppercase) && letters != *b"XX").then_some(letters)
 }
 
 /// Whether a Host field can be repeated in a playlist.
@@ -92,6 +103,17 @@ mod tests {
         assert_eq!(base_url(PEER, &fields), "http://inside:1");
         assert_eq!(base_url(Peer { secure: true, ..PEER }, &fields), "https://inside:1");
         assert_eq!(base_url(Peer { proxied: true, secure: true, ..PEER }, &fields[..1]), "https://inside:1");
+    }
+
+    #[test]
+    fn the_country_is_what_a_trusted_proxy_says() {
+        let country = |peer, field| viewer(peer, &[("cf-ipcountry", field)], &HttpConfig::default()).country;
+        let proxied = Peer { proxied: true, ..PEER };
+        assert_eq!(country(proxied, "AT"), Some(*b"AT"));
+        assert_eq!(country(PEER, "AT"), None);
+        for none in ["XX", "T1", "at", "AUT", ""] {
+            assert_eq!(country(proxied, none), None, "{none}");
+        }
     }
 
     #[test]

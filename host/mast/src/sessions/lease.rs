@@ -33,11 +33,11 @@ const KICKED: usize = 1024;
 
 /// Who asks: the line's device as far as the host can tell. Hash of address and user agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Device(pub(super) [u8; 16]);
+pub(crate) struct Device(pub(crate) [u8; 16]);
 
 /// How a lease ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// With its last request, after a while.
     Hls,
     /// With its socket.
@@ -46,7 +46,7 @@ pub(super) enum Kind {
 
 /// Why no connection is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoLease {
+pub(crate) enum NoLease {
     /// The line has as many as it may.
     Full,
     /// An operator ended this session.
@@ -54,19 +54,21 @@ pub(super) enum NoLease {
 }
 
 /// One connection of a line.
-pub(super) struct Lease<T> {
-    pub(super) id: u64,
-    pub(super) line: LineId,
-    pub(super) channel: ChannelId,
+pub(crate) struct Lease<T> {
+    pub(crate) id: u64,
+    pub(crate) line: LineId,
+    pub(crate) channel: ChannelId,
     device: Device,
     kind: Kind,
     /// The channel that the device left for this one.
     left: Option<ChannelId>,
     /// The other device, and its channel, that was stopped for this one.
     stopped: Option<(Device, ChannelId)>,
-    pub(super) address: IpAddr,
-    pub(super) user_agent: Box<str>,
-    pub(super) since: Timestamp,
+    pub(crate) address: IpAddr,
+    /// Two letters, where a trusted proxy said so.
+    pub(crate) country: Option<[u8; 2]>,
+    pub(crate) user_agent: Box<str>,
+    pub(crate) since: Timestamp,
     bytes: AtomicU64,
     /// Milliseconds after `Leases::epoch`.
     granted: u64,
@@ -75,30 +77,31 @@ pub(super) struct Lease<T> {
     /// Milliseconds without a request after which it is over.
     patience: AtomicU64,
     /// Cancelled when the lease ends for another reason than its own.
-    pub(super) ended: CancellationToken,
+    pub(crate) ended: CancellationToken,
     /// Set once the channel plays; a lease is granted before the channel is tuned, so that a line over its limit cannot tune.
     feed: Mutex<Option<T>>,
 }
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub(super) line: LineId,
-    pub(super) channel: ChannelId,
-    pub(super) device: Device,
-    pub(super) kind: Kind,
+pub(crate) struct Wanted<'a> {
+    pub(crate) line: LineId,
+    pub(crate) channel: ChannelId,
+    pub(crate) device: Device,
+    pub(crate) kind: Kind,
     /// Connections allowed, at least 1.
-    pub(super) limit: u32,
+    pub(crate) limit: u32,
     /// The session to bring back rather than a new one.
-    pub(super) session: Option<u64>,
+    pub(crate) session: Option<u64>,
     /// What happens when the line has as many as it may.
-    pub(super) above_limit: AboveLimit,
-    pub(super) address: IpAddr,
-    pub(super) user_agent: &'a str,
+    pub(crate) above_limit: AboveLimit,
+    pub(crate) address: IpAddr,
+    pub(crate) country: Option<[u8; 2]>,
+    pub(crate) user_agent: &'a str,
 }
 
 /// All leases.
-pub(super) struct Leases<T> {
+pub(crate) struct Leases<T> {
     epoch: Instant,
     lines: Mutex<HashMap<LineId, Vec<Arc<Lease<T>>>>>,
     channels: ArcSwap<HashMap<ChannelId, Arc<OfChannel<T>>>>,
@@ -112,34 +115,34 @@ struct OfChannel<T> {
 
 impl<T> Lease<T> {
     /// Keeps the channel on air from here on, and sets how long the lease lives without requests.
-    pub(super) fn hold(&self, feed: T, target_duration: u32) {
+    pub(crate) fn hold(&self, feed: T, target_duration: u32) {
         *self.feed.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed);
         let patience = SHORTEST.max(Duration::from_secs(3 * u64::from(target_duration)));
         self.patience.store(millis(patience), Ordering::Relaxed);
     }
 
     /// Bytes were handed to its player.
-    pub(super) fn sent(&self, bytes: u64) {
+    pub(crate) fn sent(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Bytes handed to its player so far.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
 
     /// Looks at what keeps the channel on air; none before it plays.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
     }
 }
 
 impl<T> Leases<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { epoch: Instant::now(), lines: Mutex::default(), channels: ArcSwap::default(), kicked: Mutex::default() }
     }
 
@@ -175,7 +178,7 @@ impl<T> Leases<T> {
     /// was left cannot take the connection back for a while, because a player that lost its socket opens it again by itself. Another device's
     /// lease is taken only where the line says so ([`AboveLimit::StopOldest`]): the one that was granted first, and not by the device that
     /// it was just taken from for the same channel. A session that is to be brought back takes nothing.
-    pub(super) fn grant(&self, wanted: Wanted<'_>, new_id: impl FnOnce() -> u64) -> Result<Arc<Lease<T>>, NoLease> {
+    pub(crate) fn grant(&self, wanted: Wanted<'_>, new_id: impl FnOnce() -> u64) -> Result<Arc<Lease<T>>, NoLease> {
         if wanted.session.is_some_and(|id| self.kicked().contains(&id)) {
             return Err(NoLease::Kicked);
         }
@@ -221,6 +224,7 @@ impl<T> Leases<T> {
             left,
             stopped,
             address: wanted.address,
+            country: wanted.country,
             user_agent: wanted.user_agent.into(),
             since: Timestamp::now(),
             bytes: AtomicU64::new(0),
@@ -248,13 +252,13 @@ impl<T> Leases<T> {
     }
 
     /// Every lease that lives, in no order.
-    pub(super) fn all(&self) -> Vec<Arc<Lease<T>>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Lease<T>>> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.values().flatten().filter(|lease| self.alive(lease)).cloned().collect()
     }
 
     /// Ends the leases that an operator does not want, for good: their players must open the channel anew. How many there were.
-    pub(super) fn kick(&self, unwanted: impl Fn(&Lease<T>) -> bool) -> usize {
+    pub(crate) fn kick(&self, unwanted: impl Fn(&Lease<T>) -> bool) -> usize {
         let found: Vec<_> = self.all().into_iter().filter(|lease| unwanted(lease)).collect();
         // First, so that no player comes back in between.
         let mut kicked = self.kicked();
@@ -271,7 +275,7 @@ impl<T> Leases<T> {
     }
 
     /// The lease of a session, touched; none when it is over.
-    pub(super) fn touch(&self, channel: ChannelId, id: u64) -> Option<Arc<Lease<T>>> {
+    pub(crate) fn touch(&self, channel: ChannelId, id: u64) -> Option<Arc<Lease<T>>> {
         let channels = self.channels.load();
         let lease =
             channels.get(&channel)?.leases.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)?;
@@ -283,7 +287,7 @@ impl<T> Leases<T> {
     }
 
     /// Ends a lease.
-    pub(super) fn release(&self, lease: &Arc<Lease<T>>) {
+    pub(crate) fn release(&self, lease: &Arc<Lease<T>>) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(leases) = lines.get_mut(&lease.line) {
             leases.retain(|other| !Arc::ptr_eq(other, lease));
@@ -295,7 +299,7 @@ impl<T> Leases<T> {
     }
 
     /// Ends what expired by itself, and every lease that `keep` does not want.
-    pub(super) fn sweep(&self, keep: impl Fn(LineId, ChannelId) -> bool) {
+    pub(crate) fn sweep(&self, keep: impl Fn(LineId, ChannelId) -> bool) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.retain(|line, leases| {
             leases.retain(|lease| {
@@ -317,14 +321,14 @@ impl<T> Leases<T> {
     }
 
     /// Connections of a line now.
-    pub(super) fn in_use(&self, line: LineId) -> u32 {
+    pub(crate) fn in_use(&self, line: LineId) -> u32 {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let count = lines.get(&line).map_or(0, |leases| leases.iter().filter(|lease| self.alive(lease)).count());
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Leases by kind: HLS, continuous.
-    pub(super) fn count(&self) -> (usize, usize) {
+    pub(crate) fn count(&self) -> (usize, usize) {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |kind| lines.values().flatten().filter(|lease| lease.kind == kind).count();
         (of(Kind::Hls), of(Kind::Continuous))

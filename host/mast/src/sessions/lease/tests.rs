@@ -12,6 +12,7 @@ fn wanted(channel: u32, device: u8, kind: Kind, limit: u32) -> Wanted<'static> {
         session: None,
         above_limit: AboveLimit::DenyNew,
         address: IpAddr::from([192, 0, 2, device]),
+        country: None,
         user_agent: "a player",
     }
 }
