@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::Context;
 use mast_upstream::{ChannelSpec, Clip, Upstream};
 
-use crate::figure::{Figure, Goal, Report, median};
+use crate::figure::{Figure, Report, median};
 use crate::host::{Host, scratch};
 use crate::load::{requests_per_cpu_second, scripted_requests_per_cpu_second};
 use crate::nginx::Nginx;
@@ -28,8 +28,9 @@ pub(crate) async fn run(mast: &Path, report: &mut Report) -> anyhow::Result<()> 
     let host = Host::start(mast, &upstream.at("/playlist.m3u"), "").await?;
     let lines = Lines::new(&host, mast).await?;
     keeping(&host, &lines, report).await?;
-    playlists(&host, report).await?;
+    // Before the sessions of all these lines have to be swept.
     logins::run(&host, report).await?;
+    playlists(&host, report).await?;
     upstream.shutdown().await;
     Ok(())
 }
@@ -56,15 +57,8 @@ async fn keeping(host: &Host, lines: &Lines<'_>, report: &mut Report) -> anyhow:
     add("memory of 1,000,000 lines", ours_grown, "MB", theirs_grown)?;
     let (rate, bare) = (lines.add_with_passwords().await?, logins::bare_hashes());
     let peer = Some(("the bare hash", bare));
-    let unit = "lines per second";
-    report.add(&Figure {
-        bench: "access",
-        figure: "lines added with passwords",
-        value: rate,
-        unit,
-        peer,
-        goal: Some(Goal::RatioAtLeast(0.8)),
-    })
+    let (figure, unit) = ("lines added with passwords", "lines per second");
+    report.add(&Figure { bench: "access", figure, value: rate, unit, peer, goal: None })
 }
 
 /// Playlists: of a session that goes on, and first ones of lines by their tokens.

@@ -119,7 +119,8 @@ async fn host(mast: &Path, fleet: &Fleet, report: &Report) -> anyhow::Result<Cos
         window / MB,
         load * 100.0
     ))?;
-    let each = |bytes: f64| (bytes - window) / CHANNELS as f64;
+    // The windows are files in memory, which belong to no process's resident memory.
+    let each = |bytes: f64| bytes / CHANNELS as f64;
     let memory = Memory { rss: each(memory.rss), pss: each(memory.pss) };
     Ok(Cost { channels_per_core: CHANNELS as f64 / cores, memory })
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tokio::time::Instant;
 
-use crate::channels::{all_live, full_windows, metric, warm};
+use crate::channels::{all_live, full_windows, warm};
 use crate::figure::{Figure, Goal, Report};
 use crate::fleet::Fleet;
 use crate::host::{Host, LINE, join, uris};
@@ -93,11 +93,10 @@ async fn ours(host: &Host, viewers: usize, folder: &Path, report: &Report) -> an
     full_windows(host, PERIOD).await?;
     let channels = host.channels().await?;
     copy_segments(Viewer::tuned(address, 0, &channels[0]).await?, folder).await?;
-    let beyond = async || anyhow::Ok(memory(pid)?.rss - metric(host, "mast_window_bytes").await?);
     let (before, start) = (cpu_seconds(pid)?, Instant::now());
     tokio::time::sleep(Duration::from_secs(5)).await;
     let intake = (cpu_seconds(pid)? - before) / start.elapsed().as_secs_f64();
-    let memory_before = beyond().await?;
+    let memory_before = memory(pid)?.rss;
     let crowd = Crowd::gather(viewers, |number| {
         // /live/{username}/{password}/{id}.m3u8
         let channel = channels[channel_of(number, viewers)].replacen(LINE, &line(number), 1);
@@ -106,7 +105,7 @@ async fn ours(host: &Host, viewers: usize, folder: &Path, report: &Report) -> an
     .await?;
     let served = load("mast", pid, crowd, report).await?;
     report.progress(&format!("mast: taking in the channels alone took {:.1} % of a core", intake * 100.0))?;
-    Ok(Served { memory: beyond().await? - memory_before, ..served })
+    Ok(Served { memory: memory(pid)?.rss - memory_before, ..served })
 }
 
 fn host_address(host: &Host) -> anyhow::Result<SocketAddr> {

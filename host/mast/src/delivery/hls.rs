@@ -104,6 +104,8 @@ fn segment(published: &Published, sequence: u64) -> Result<Response<Body>, Deliv
     let segment = published.segment(sequence).ok_or(DeliveryError::NoSuchSegment)?;
     let SegmentPayload::MpegTs(pages) = &segment.payload else { return Err(DeliveryError::NoSuchSegment) };
     let mut response = Response::new(Body::new(SegmentBody::new(pages.clone())));
+    // The connection may have a better way to send them.
+    response.extensions_mut().insert(pages.clone());
     response.headers_mut().insert(header::CONTENT_TYPE, MPEGTS_TYPE);
     response.headers_mut().insert(header::CACHE_CONTROL, SEGMENT_CACHE);
     Ok(response)

@@ -5,6 +5,7 @@
 
 mod activity;
 mod connection;
+mod express;
 mod heads;
 mod http2;
 mod progress;
@@ -201,8 +202,10 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(200)).await;
             "late"
         };
-        let router =
-            Router::new().route("/slow", axum::routing::get(slow)).fallback(async |_body: axum::body::Bytes| "hello");
+        let router = Router::new()
+            .route("/slow", axum::routing::get(slow))
+            .route("/hls/segment", axum::routing::get(segment))
+            .fallback(async |_body: axum::body::Bytes| "hello");
         let shutdown = CancellationToken::new();
         let metrics = Metrics::default();
         let trust = Trust::new(&HttpConfig::default(), &limits);
@@ -212,6 +215,76 @@ mod tests {
         // The test's runtime ends it.
         drop(TaskTracker::new().spawn(run));
         (address, shutdown)
+    }
+
+    fn bytes_of_segment() -> Vec<u8> {
+        (0..SEGMENT).map(|n| (n % 251) as u8).collect()
+    }
+
+    /// As the handler of segments answers.
+    async fn segment() -> axum::response::Response {
+        let (mut file, bytes) = (mast_media::PageFile::default(), bytes_of_segment());
+        let pages = file.keep([&bytes[..]].into_iter(), bytes.len());
+        assert!(pages.file().is_some());
+        let mut response = axum::response::Response::new(axum::body::Body::from(bytes));
+        response.extensions_mut().insert(pages);
+        response
+    }
+
+    /// More than a socket takes at once.
+    const SEGMENT: usize = 8 << 20;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_segment_comes_whole_out_of_its_file() {
+        let (address, shutdown) = serve(LimitsConfig::default()).await;
+        let mut socket = connect(address).await;
+        let request = b"GET /hls/segment HTTP/1.1\r\nhost: a\r\n\r\n";
+        for _ in 0..2 {
+            socket.write_all(request).await.expect("written");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(socket.read_u8().await.expect("a head"));
+            }
+            let head = String::from_utf8(head).expect("text");
+            assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+            assert!(head.contains(&format!("content-length: {SEGMENT}\r\n")) && head.contains("date: "), "{head}");
+            let mut body = vec![0; SEGMENT];
+            // Slowly at first: the socket is full then.
+            socket.read_exact(&mut body[..100_000]).await.expect("some");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            socket.read_exact(&mut body[100_000..]).await.expect("the rest");
+            assert!(body == bytes_of_segment());
+        }
+        shutdown.cancel();
+    }
+
+    /// The short way and hyper take turns on a connection, and neither swallows what is the other's.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn requests_in_a_row_are_all_answered_whoever_they_go_to() {
+        let (address, shutdown) = serve(LimitsConfig::default()).await;
+        let requests = "GET /hls/a HTTP/1.1\r\nhost: a\r\n\r\n\
+                        GET / HTTP/1.1\r\nhost: a\r\n\r\n\
+                        POST /hls/a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc\
+                        GET /hls/a HTTP/1.1\r\nhost: a\r\n\r\n";
+        let last = "GET /hls/a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        for pieces in [1, 7, 60, 10_000] {
+            let mut socket = connect(address).await;
+            for piece in format!("{requests}{requests}{last}").as_bytes().chunks(pieces) {
+                socket.write_all(piece).await.expect("written");
+                if pieces < 60 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            let answers = read_to_end(&mut socket).await;
+            assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 9, "{answers}");
+            assert_eq!(answers.matches("hello").count(), 9, "{answers}");
+        }
+        // Nor does what is no request get through in the company of one.
+        let mut socket = connect(address).await;
+        let mixed = "GET /hls/a HTTP/1.1\r\nhost: a\r\n\r\nGET /hls/a HTTP/1.1\nhost: a\r\n\r\n";
+        socket.write_all(mixed.as_bytes()).await.expect("written");
+        assert!(!read_to_end(&mut socket).await.contains("200 OK"));
+        shutdown.cancel();
     }
 
     async fn connect(address: SocketAddr) -> TcpStream {

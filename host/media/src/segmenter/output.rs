@@ -1,11 +1,11 @@
 //! The open segment's bytes, and those held back until it is known which segment they belong to.
 //!
-//! Bytes are collected in blocks, of the size of pages for the reason that [`Pages`] has, and handed out as slices of them; a
-//! finished segment is put together from its slices, in pages of its own.
+//! Bytes are collected in blocks and handed out as slices of them; a finished segment is put together from its slices, in the
+//! segmenter's [`PageFile`].
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::pages::{PAGE, Pages};
+use crate::pages::{PAGE, PageFile, Pages};
 use crate::segmenter::Event;
 use crate::ts::packet::{PACKET, PAT_PID, Packet};
 use crate::ts::tables::Chosen;
@@ -26,6 +26,8 @@ pub(super) struct Output {
     handed_out: usize,
     /// What follows them.
     held: BytesMut,
+    /// Where finished segments go.
+    file: PageFile,
     pub(super) counters: TableCounters,
 }
 
@@ -76,7 +78,7 @@ impl Output {
 
     /// Takes what was handed out, up to `until`, as a segment. What was not handed out stays, held back.
     pub(super) fn take(&mut self, until: usize) -> Pages {
-        let pages = Pages::copy_of(self.parts.iter().map(|part| &part[..]), until);
+        let pages = self.file.keep(self.parts.iter().map(|part| &part[..]), until);
         self.parts.clear();
         self.handed_out = 0;
         pages

@@ -3,7 +3,7 @@
 //!
 //! Most of the thousands that a host has are idle: their players wait for the next segment. hyper keeps a buffer of 8 KiB and more for
 //! each, so between two requests a connection is taken away from it: what is left is a socket and a timer. hyper gets it back with the next
-//! bytes.
+//! bytes, unless they are a request that goes the short way (`express`).
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
-use axum::http::{HeaderValue, Version, header};
+use axum::http::{HeaderValue, Request, Version, header};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -30,7 +30,7 @@ use super::super::limits::AddressSlot;
 use super::super::peer::Peer;
 use super::super::{proxy_protocol, tls};
 use super::progress::{Progress, Readable};
-use super::{Door, Edge, http2};
+use super::{Door, Edge, express, http2};
 use crate::metrics::{ConnectionGuard, Limit};
 
 /// A connection on which nothing could be written for this long is gone: several times the longest segment.
@@ -136,6 +136,25 @@ impl Connection {
                 },
                 () = self.edge.shutdown.cancelled() => return,
             }
+            if let Some(plain) = idle.plain() {
+                match express::request(plain) {
+                    Err(_) => return,
+                    Ok(None) => {}
+                    Ok(Some(request)) => {
+                        let answer = respond(&self.edge, self.peer, self.edge.router.clone(), request);
+                        let sending = async {
+                            let Ok(response) = answer.await;
+                            express::send(plain, response).await
+                        };
+                        match Box::pin(sending).await {
+                            Ok(true) => (answered, due) = (true, Instant::now() + KEEP_ALIVE),
+                            Ok(false) => return,
+                            Err(error) => return self.ended_early(&error),
+                        }
+                        continue;
+                    }
+                }
+            }
             let head_due = if answered { Instant::now() + self.edge.header_timeout } else { first };
             // In memory of its own, which only lasts as long as there is something to do.
             let Some(socket) = Box::pin(self.answer(idle, head_due)).await else { return };
@@ -152,11 +171,11 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let activity = Arc::clone(socket.activity());
-        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+        let service = service_fn(|request: Request<hyper::body::Incoming>| {
             let begun = activity.begin(!request.body().is_end_stream());
             // Where its body ends is only known to hyper.
             let last = request.headers().contains_key(header::TRANSFER_ENCODING);
-            let answer = respond(&self.edge, self.peer, self.edge.router.clone(), request);
+            let answer = respond(&self.edge, self.peer, self.edge.router.clone(), request.map(Body::new));
             async move {
                 let mut response = answer.await?.map(|body| begun.answer(body));
                 if last {
@@ -199,10 +218,14 @@ impl Connection {
             }
         };
         if let Err(error) = ended {
-            // Viewers vanish all the time; this is no event for the operator.
-            tracing::debug!(%error, peer = %self.peer.client, "a connection ended early");
+            self.ended_early(&error);
         }
         None
+    }
+
+    /// Viewers vanish all the time; this is no event for the operator.
+    fn ended_early(&self, error: &dyn std::error::Error) {
+        tracing::debug!(%error, peer = %self.peer.client, "a connection ended early");
     }
 }
 
@@ -211,9 +234,8 @@ pub(super) fn respond(
     edge: &Edge,
     peer: Peer,
     mut router: Router,
-    request: hyper::Request<hyper::body::Incoming>,
+    mut request: Request<Body>,
 ) -> impl Future<Output = Result<axum::response::Response, Infallible>> + use<> {
-    let mut request = request.map(Body::new);
     // HTTP/2 has the host in the URI.
     let host = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
     if let Some(host) = host.filter(|_| request.version() == Version::HTTP_2) {

@@ -55,7 +55,7 @@ pub(super) async fn serve(connection: Connection, io: impl AsyncRead + AsyncWrit
         let (edge, peer, moved) = (Arc::clone(&connection.edge), connection.peer, Arc::clone(&moved));
         service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             moved.fetch_add(1, Ordering::Relaxed);
-            let (answer, moved) = (respond(&edge, peer, router.clone(), request), Arc::clone(&moved));
+            let (answer, moved) = (respond(&edge, peer, router.clone(), request.map(Body::new)), Arc::clone(&moved));
             async move { answer.await.map(|response| response.map(|body| Moving { body, moved })) }
         })
     };

@@ -18,7 +18,7 @@ use super::activity::Activity;
 use super::heads::Heads;
 
 /// Less than this in the time allowed is no progress: a peer that takes a byte now and then keeps a segment in memory for hours.
-const LEAST: usize = 16 * 1024;
+pub(super) const LEAST: usize = 16 * 1024;
 
 pub(super) struct Progress<S> {
     inner: S,
@@ -108,11 +108,51 @@ impl<S> Progress<S> {
 pub(super) trait Readable {
     /// Waits until there may be something to read.
     fn readable(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// The same where nothing lies between it and the kernel.
+    fn plain(&mut self) -> Option<&mut Progress<TcpStream>>;
+}
+
+impl Progress<TcpStream> {
+    pub(super) fn inner(&self) -> &TcpStream {
+        &self.inner
+    }
+
+    /// How long a peer may take nothing.
+    pub(super) fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Reads what is there already, at most as much as fits.
+    pub(super) fn take(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.before.is_empty() {
+            let taken = self.before.len().min(buffer.len());
+            self.before.copy_to_slice(&mut buffer[..taken]);
+            return Ok(taken);
+        }
+        match self.inner.try_read(buffer) {
+            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => Ok(self.checked(&mut buffer[..read])),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes back the end of what [`Progress::take`] gave.
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.before = [bytes, &self.before].concat().into();
+        }
+    }
 }
 
 impl Readable for Progress<TcpStream> {
     async fn readable(&mut self) -> io::Result<()> {
         if self.before.is_empty() { self.inner.readable().await } else { Ok(()) }
+    }
+
+    fn plain(&mut self) -> Option<&mut Progress<TcpStream>> {
+        Some(self)
     }
 }
 
@@ -129,6 +169,10 @@ impl Readable for Progress<TlsStream<TcpStream>> {
             self.before = Bytes::copy_from_slice(&some[..kept]);
         }
         Ok(())
+    }
+
+    fn plain(&mut self) -> Option<&mut Progress<TcpStream>> {
+        None
     }
 }
 
