@@ -101,6 +101,9 @@ pub enum AccountsError {
         /// Whose it is.
         username: String,
     },
+    /// Only operators switch it on again.
+    #[error("line {0} was switched off by an operator")]
+    Held(LineId),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -115,6 +118,7 @@ impl Classified for AccountsError {
             Self::Invalid(_) => ErrorClass::Invalid,
             Self::NoSuchLine(_) => ErrorClass::NotFound,
             Self::DeviceTaken { .. } | Self::Changed { .. } => ErrorClass::Conflict,
+            Self::Held(_) => ErrorClass::Denied,
             Self::Store(error) => error.class(),
             Self::Interrupted(_) => ErrorClass::Internal,
         }
@@ -271,6 +275,12 @@ impl Accounts {
     pub fn sold_by(&self, resellers: &[ResellerId]) -> usize {
         let table = self.inner.table();
         resellers.iter().map(|reseller| table.sold(*reseller).0).sum()
+    }
+
+    /// Runs while no line is added, changed or removed. Blocks.
+    pub fn between_changes<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _order = self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        work()
     }
 
     /// How many of them are for trial and have not ended at `now`.

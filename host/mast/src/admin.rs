@@ -1,6 +1,6 @@
-//! The admin API, `/api/v1`: over HTTP for operators with a session or an API key, and on the control socket in the data folder for whoever
-//! has the machine (`mast line`, `mast operator`, `mast apikey`). One router serves both; a command without a running server runs the
-//! same router on the store itself.
+//! The admin API, `/api/v1`: over HTTP for operators with a session or an API key and for resellers with a session, and on the control socket in
+//! the data folder for whoever has the machine (`mast line`, `mast operator`, `mast reseller` ...). One router serves both; a command without a
+//! running server runs the same router on the store itself.
 //!
 //! What a request passes: `access` (who is it, may it, and does it come from the operator's own pages), `once` (was it done already), the
 //! handler, and `access` again, which sets the header fields that every answer has. API.md describes it for those who use it; the
@@ -23,6 +23,7 @@ mod once;
 mod openapi;
 mod operators;
 mod page;
+mod resellers;
 mod session;
 mod sessions;
 mod socket;
@@ -35,6 +36,7 @@ pub use keys::{KeyView, MadeKeyView};
 pub use lines::{Created, LineView};
 pub use operators::OperatorView;
 pub use page::Page;
+pub use resellers::{BalanceView, EntryView, LimitsView, PlanView, ResellerView, RightsView, RowView, TermView};
 pub use sessions::{BanRequest, BanView, MadeBan, WatchView};
 pub use socket::{ControlSocket, SocketError};
 pub use status::StatusPart;
@@ -53,6 +55,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::operators::Operators;
+use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 use access::{Door, Guard};
 use once::InFlight;
@@ -75,6 +78,8 @@ pub struct AdminDeps {
     pub operators: Operators,
     /// Channels and bouquets.
     pub catalog: Catalog,
+    /// Who sells lines, and their credits.
+    pub resellers: Resellers,
     /// Who watches, and who may not.
     pub sessions: Sessions,
     /// What the rooms say of themselves. The part `http` holds `listening`, the address of the HTTP side, for printed URLs; `instances`
@@ -163,6 +168,7 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
         .merge(audit::routes())
         .merge(status::routes())
         .merge(lines::routes())
+        .merge(resellers::routes())
         .merge(sessions::routes())
         .merge(catalog::routes())
 }

@@ -23,6 +23,7 @@ use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::operators::Operators;
 use crate::outbound::Outbound;
+use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 use crate::tuner::playout::Playouts;
 use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
@@ -116,12 +117,14 @@ impl App {
         };
         readings::register(&deps);
         let listening = Arc::new(OnceLock::new());
-        let parts = readings::status(&deps).into_iter().chain([readings::http(Arc::clone(&listening))]);
+        let more = [readings::http(Arc::clone(&listening)), readings::ledger(&opened.resellers)];
+        let parts = readings::status(&deps).into_iter().chain(more);
         let admin = Admin::new(AdminDeps {
             store,
             accounts: opened.accounts,
             operators: opened.operators,
             catalog: opened.catalog,
+            resellers: opened.resellers,
             sessions: opened.sessions.clone(),
             status: parts.collect(),
         });
@@ -190,6 +193,7 @@ struct Opened {
     accounts: Accounts,
     operators: Operators,
     catalog: Catalog,
+    resellers: Resellers,
     sessions: Sessions,
     session_key: [u8; 32],
 }
@@ -203,8 +207,9 @@ impl Opened {
             let operators = Operators::open(Arc::clone(&store), limits.failed_logins_per_minute)?;
             let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
             let sessions = Sessions::open(Arc::clone(&store))?;
+            let resellers = Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate())?;
             let session_key = store.installation_key("session-key")?;
-            Ok(Self { store, kv, accounts, operators, catalog, sessions, session_key })
+            Ok(Self { store, kv, accounts, operators, catalog, sessions, resellers, session_key })
         };
         tokio::task::spawn_blocking(open).await?
     }

@@ -1,4 +1,4 @@
-//! The command line: `mast serve|check|line|session|ban|operator|apikey ...`.
+//! The command line: `mast serve|check|line|session|ban|operator|apikey|reseller|plan ...`.
 //!
 //! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
 //! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
@@ -11,6 +11,8 @@ mod line;
 mod logging;
 mod operator;
 mod output;
+mod plan;
+mod reseller;
 mod serve;
 mod session;
 mod urls;
@@ -59,6 +61,12 @@ enum Command {
     /// Make, list and revoke keys for the admin API, whether or not a server runs
     #[command(subcommand)]
     Apikey(apikey::KeyCommand),
+    /// Add, list and credit resellers, whether or not a server runs
+    #[command(subcommand)]
+    Reseller(reseller::ResellerCommand),
+    /// Add and list the plans that resellers sell, whether or not a server runs
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +122,8 @@ pub fn run() -> ExitCode {
         Command::Ban(command) => (command.json(), ban::run(command)),
         Command::Operator(command) => (command.json(), operator::run(command)),
         Command::Apikey(command) => (command.json(), apikey::run(command)),
+        Command::Reseller(command) => (command.json(), reseller::run(command)),
+        Command::Plan(command) => (command.json(), plan::run(command)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@
 //! may is never more than what its operator may at that moment; every change is in the audit log.
 
 mod change;
+mod gate;
 mod identity;
 mod keys;
 mod login;
@@ -15,6 +16,7 @@ mod tests;
 mod totp;
 
 pub use change::{NewOperator, OperatorPatch};
+pub use gate::Gate;
 pub use identity::{Client, Identity, Scopes, Via};
 pub use keys::{MadeKey, NewKey};
 pub use login::{Credentials, LoginRefusal, Started};
@@ -27,8 +29,7 @@ use mast_model::{ApiKey, ApiKeyId, Classified, ErrorClass, LoginSession, Operato
 use mast_store::{StateStore, StoreError};
 use tokio_util::task::TaskTracker;
 
-use crate::accounts::password::{Hashing, HashingError};
-use crate::accounts::throttle::Throttle;
+use crate::accounts::password::HashingError;
 
 /// Operators. Cheap to clone.
 #[derive(Clone)]
@@ -41,11 +42,7 @@ struct Inner {
     state: RwLock<State>,
     /// Held over store and memory, so that both change in one order.
     writing: Mutex<()>,
-    hashing: Hashing,
-    /// Failures by client address.
-    addresses: Throttle,
-    /// Failures by username, wherever they come from.
-    usernames: Throttle,
+    gate: Arc<Gate>,
     /// Keys the tokens that guard sessions against requests from other sites.
     csrf_key: [u8; 32],
     /// Notes about when a key was used.
@@ -125,9 +122,6 @@ impl From<HashingError> for OperatorsError {
     }
 }
 
-/// Failures of one username within a minute, from wherever: enough for people who mistype, far too few to guess codes.
-const FAILURES_OF_A_USERNAME: u32 = 20;
-
 impl Operators {
     /// Reads every operator, key and session of the store. Blocks.
     pub fn open(store: Arc<dyn StateStore>, failed_logins_per_minute: u32) -> Result<Self, StoreError> {
@@ -141,9 +135,7 @@ impl Operators {
             store,
             state: RwLock::new(state),
             writing: Mutex::default(),
-            hashing: Hashing::default(),
-            addresses: Throttle::new(failed_logins_per_minute),
-            usernames: Throttle::new(FAILURES_OF_A_USERNAME),
+            gate: Arc::new(Gate::new(failed_logins_per_minute)),
             csrf_key,
             notes: TaskTracker::new(),
         };
@@ -167,7 +159,12 @@ impl Operators {
 
     /// How often a password was hashed; the same for known and unknown usernames.
     pub fn hashes(&self) -> u64 {
-        self.inner.hashing.count()
+        self.inner.gate.hashes()
+    }
+
+    /// What stands before passwords, for resellers too.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.inner.gate)
     }
 
     /// Runs to the end even where the caller goes away, so that memory follows the store.
@@ -204,7 +201,7 @@ impl State {
 }
 
 /// BLAKE3 of a random secret, hexadecimal.
-fn hash_of(secret: &str) -> String {
+pub(crate) fn hash_of(secret: &str) -> String {
     blake3::hash(secret.as_bytes()).to_hex().to_string()
 }
 

@@ -1,5 +1,5 @@
-//! Resellers: who sells lines, by which plans, and what they pay for them. The tree and the plans are in memory, backed by the store; balances
-//! and entries are the store's, which checks every movement of credits.
+//! Resellers: who sells lines, by which plans, and what they pay for them; and their own logins. Tree, plans and sessions are in memory,
+//! backed by the store; balances and entries are the store's, which checks every movement of credits.
 //!
 //! Not here: the lines themselves (accounts), the rules of the ledger (`mast_store`), and who sent a request (admin).
 //!
@@ -10,6 +10,7 @@
 mod change;
 mod credits;
 mod error;
+mod login;
 mod plans;
 mod rules;
 mod sales;
@@ -20,15 +21,16 @@ pub use change::{NewReseller, ResellerPatch};
 pub use error::ResellersError;
 pub use plans::{NewPlan, PlanPatch};
 pub use rules::Principal;
-pub use sales::Sold;
+pub use sales::{Sold, check_fixed};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use mast_model::{Account, Credits, Plan, PlanId, Reseller, ResellerId, ResellerTree};
+use mast_model::{Account, Credits, Plan, PlanId, Reseller, ResellerId, ResellerSession, ResellerTree};
 use mast_store::{Page, StateStore, Statement, StoreError};
 
 use crate::accounts::Accounts;
+use crate::operators::Gate;
 
 /// Resellers. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +44,10 @@ struct Inner {
     state: RwLock<State>,
     /// Held over store and memory, so that both change in one order. Never taken inside a change of accounts.
     writing: Mutex<()>,
+    /// What stands before passwords.
+    gate: Arc<Gate>,
+    /// Keys the tokens that guard sessions against requests from other sites.
+    csrf_key: [u8; 32],
     /// What was found wrong with the ledger at the start.
     damage: Option<String>,
 }
@@ -50,11 +56,13 @@ struct State {
     resellers: BTreeMap<ResellerId, Reseller>,
     tree: ResellerTree,
     plans: BTreeMap<PlanId, Plan>,
+    /// By hash.
+    sessions: HashMap<String, ResellerSession>,
 }
 
 impl Resellers {
     /// Reads every reseller and plan of the store, and checks the ledger. Blocks.
-    pub fn open(store: Arc<dyn StateStore>, accounts: Accounts) -> Result<Self, StoreError> {
+    pub fn open(store: Arc<dyn StateStore>, accounts: Accounts, gate: Arc<Gate>) -> Result<Self, StoreError> {
         let resellers: BTreeMap<_, _> =
             store.all::<Reseller>()?.into_iter().map(|reseller| (reseller.id, reseller)).collect();
         let tree = ResellerTree::of(resellers.values().map(|reseller| (reseller.id, reseller.parent)));
@@ -64,16 +72,20 @@ impl Resellers {
             cause: error.to_string(),
         })?;
         let plans = store.all::<Plan>()?.into_iter().map(|plan| (plan.id, plan)).collect();
+        let sessions = store.all::<ResellerSession>()?;
+        let sessions = sessions.into_iter().map(|session| (session.hash.clone(), session)).collect();
+        let csrf_key = store.installation_key("csrf-key")?;
         let damage = match store.check_ledger() {
             Ok(()) => None,
             Err(error @ StoreError::Damaged { .. }) => {
-                tracing::error!(%error, "no credits move until the ledger is restored");
+                tracing::error!(%error, "no credits move until the data folder is restored from a backup; viewers go on watching");
                 Some(error.to_string())
             }
             Err(error) => return Err(error),
         };
-        let state = RwLock::new(State { resellers, tree, plans });
-        Ok(Self { inner: Arc::new(Inner { store, accounts, state, writing: Mutex::default(), damage }) })
+        let state = RwLock::new(State { resellers, tree, plans, sessions });
+        let inner = Inner { store, accounts, state, writing: Mutex::default(), gate, csrf_key, damage };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Those that `by` may see, by id: itself and everybody below it, or all.
@@ -111,6 +123,25 @@ impl Resellers {
             Ok(inner.store.balance(Account::Reseller(of))?)
         })
         .await
+    }
+
+    /// What every account has that ever had credits, as far as `by` may see it.
+    pub async fn balances(&self, by: Principal) -> Result<Vec<(Account, Credits)>, ResellersError> {
+        self.blocking(move |inner| {
+            let mut all = inner.store.balances()?;
+            all.retain(|(account, _)| match (by, account) {
+                (Principal::House, _) => true,
+                (by, Account::Reseller(id)) => inner.state().sees(by, *id),
+                _ => false,
+            });
+            Ok(all)
+        })
+        .await
+    }
+
+    /// What was found wrong with the ledger at the start.
+    pub fn damage(&self) -> Option<&str> {
+        self.inner.damage.as_deref()
     }
 
     /// What an account took in and gave. The house's accounts are for the house.

@@ -11,6 +11,7 @@ use mast::admin::{Admin, AdminDeps, ControlSocket, StatusPart};
 use mast::catalog::Catalog;
 use mast::delivery::config::LimitsConfig;
 use mast::operators::Operators;
+use mast::resellers::Resellers;
 use mast::sessions::Sessions;
 use mast_store::StateStore;
 use serde_json::{Value, json};
@@ -218,6 +219,38 @@ fn the_environment_overrides_the_file() {
     assert_eq!((ran.code, ran.stderr.as_str()), (1, expected));
 }
 
+#[test]
+fn resellers_and_plans_without_a_server() {
+    let mast = Installation::new("");
+    let add = |name: &str, more: &[&str]| {
+        mast.json(&[&["reseller", "add", "--username", name, "--password", "correct horse"], more].concat())
+    };
+    add("rita", &["--right", "sub_resellers", "--overdraft", "5"]);
+    let sam = add("sam", &["--parent", "rita"]);
+    assert_eq!((&sam["parent"], &sam["rights"]["trials"]), (&json!(1), &json!(false)));
+    let plan = mast.json(&["plan", "add", "--name", "A month", "--term", "1month", "--price", "3"]);
+    assert_eq!(plan["term"], json!({ "count": 1, "unit": "months" }));
+    let entry = mast.json(&["reseller", "credit", "--username", "rita", "--amount", "10", "--text", "cash"]);
+    assert_eq!((&entry["reason"], &entry["to"]), (&json!("issue"), &json!("reseller/1")));
+    let ran = mast.run(&["reseller", "credit", "--username", "rita", "--amount", "4", "--take-back"]);
+    assert_eq!(ran.stdout, "reseller \"rita\" gave back 4 and has 6 credits", "{}", ran.stderr);
+    let listed = mast.json(&["reseller", "list"]);
+    assert_eq!((&listed["resellers"][0]["balance"], &listed["resellers"][1]["balance"]), (&json!(6), &json!(0)));
+    let ran = mast.run(&["reseller", "disable", "--username", "sam"]);
+    assert_eq!(ran.stdout, "reseller \"sam\" is disabled", "{}", ran.stderr);
+    insta::assert_snapshot!(format!("{}\n{}", mast.run(&["reseller", "list"]).stdout, mast.run(&["plan", "list"]).stdout), @r"
+    ID  USERNAME  BELOW  STATE     CREDITS
+    1   rita      -      active    6
+    2   sam       rita   disabled  0
+    ID  NAME     TERM      PRICE  CONNECTIONS  BOUQUETS       STATE
+    1   A month  1 months  3      1            every channel  sold
+    ");
+    let refused = mast.run(&["reseller", "credit", "--username", "nobody", "--amount", "1"]);
+    assert!(refused.code == 1 && refused.stderr.contains("mast reseller add makes one"), "{}", refused.stderr);
+    let refused = mast.run(&["reseller", "credit", "--username", "rita", "--amount", "-1"]);
+    assert_ne!(refused.code, 0);
+}
+
 /// This process is the server: it holds the store and answers on the control socket.
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_while_a_server_runs() {
@@ -226,9 +259,12 @@ async fn lines_while_a_server_runs() {
     let store: Arc<dyn StateStore> = mast_store::open_state(&data).expect("nobody holds it").into();
     let accounts = Accounts::open(Arc::clone(&store), &LimitsConfig::default()).expect("an empty store");
     let status = StatusPart { name: "http", read: Box::new(|| json!({ "listening": "0.0.0.0:4321" })) };
+    let operators = Operators::open(Arc::clone(&store), 30).expect("an empty store");
+    let resellers = Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate()).expect("an empty store");
     let admin = Admin::new(AdminDeps {
+        resellers,
         accounts: accounts.clone(),
-        operators: Operators::open(Arc::clone(&store), 30).expect("an empty store"),
+        operators,
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
         sessions: Sessions::open(Arc::clone(&store)).expect("an empty store"),
         status: vec![status],

@@ -23,5 +23,5 @@ pub use line::{AboveLimit, Line, LineRecord, LineToken};
 pub use operator::{ApiKey, LoginSession, Operator, Role, Scope};
 pub use plan::{Plan, Term, TermUnit};
 pub use redact::{Secret, UpstreamUrl};
-pub use reseller::{Reseller, ResellerLimits, ResellerRights, ResellerTree, TreeError};
+pub use reseller::{Reseller, ResellerLimits, ResellerRights, ResellerSession, ResellerTree, TreeError};
 pub use units::{ByteSize, Span};

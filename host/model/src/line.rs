@@ -31,8 +31,11 @@ pub struct LineRecord {
     pub above_limit: AboveLimit,
     /// When it ends; none for never.
     pub expires: Option<Timestamp>,
-    /// Switched off by an operator where false.
+    /// Switched off where false.
     pub active: bool,
+    /// Switched off by an operator, so that no reseller switches it on.
+    #[serde(default)]
+    pub held: bool,
     /// Made to try the service out.
     #[serde(default)]
     pub trial: bool,
@@ -99,6 +102,7 @@ impl LineRecord {
             above_limit: AboveLimit::default(),
             expires: None,
             active: true,
+            held: false,
             trial: false,
             bouquets: Vec::new(),
             macs: Vec::new(),

@@ -77,11 +77,20 @@ pub enum Scope {
     /// The audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
+    /// Resellers, plans, balances and statements.
+    #[serde(rename = "resellers:read")]
+    ResellersRead,
+    /// Changing resellers and plans.
+    #[serde(rename = "resellers:write")]
+    ResellersWrite,
+    /// Moving credits: issuing them, taking them back, selling in a reseller's name.
+    #[serde(rename = "credits:write")]
+    CreditsWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::StatusRead,
         Self::LinesRead,
         Self::LinesWrite,
@@ -90,6 +99,9 @@ impl Scope {
         Self::OperatorsRead,
         Self::OperatorsWrite,
         Self::AuditRead,
+        Self::ResellersRead,
+        Self::ResellersWrite,
+        Self::CreditsWrite,
     ];
 
     /// As it is written.
@@ -103,6 +115,9 @@ impl Scope {
             Self::OperatorsRead => "operators:read",
             Self::OperatorsWrite => "operators:write",
             Self::AuditRead => "audit:read",
+            Self::ResellersRead => "resellers:read",
+            Self::ResellersWrite => "resellers:write",
+            Self::CreditsWrite => "credits:write",
         }
     }
 
@@ -121,9 +136,20 @@ impl Role {
         use Scope::*;
         match self {
             Self::Owner => &Scope::ALL,
-            Self::Admin => &[StatusRead, LinesRead, LinesWrite, CatalogRead, CatalogWrite, OperatorsRead, AuditRead],
-            Self::Support => &[StatusRead, LinesRead, LinesWrite, CatalogRead],
-            Self::ReadOnly => &[StatusRead, LinesRead, CatalogRead],
+            Self::Admin => &[
+                StatusRead,
+                LinesRead,
+                LinesWrite,
+                CatalogRead,
+                CatalogWrite,
+                OperatorsRead,
+                AuditRead,
+                ResellersRead,
+                ResellersWrite,
+                CreditsWrite,
+            ],
+            Self::Support => &[StatusRead, LinesRead, LinesWrite, CatalogRead, ResellersRead],
+            Self::ReadOnly => &[StatusRead, LinesRead, CatalogRead, ResellersRead],
         }
     }
 

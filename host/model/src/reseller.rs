@@ -34,6 +34,9 @@ pub struct Reseller {
     /// For whoever stands above.
     #[serde(default)]
     pub notes: String,
+    /// Its own.
+    #[serde(default)]
+    pub own_notes: String,
     /// What its subscribers read: a name, an address to write to.
     #[serde(default)]
     pub branding: String,
@@ -42,6 +45,23 @@ pub struct Reseller {
     /// Grows by one with each change.
     #[serde(default)]
     pub revision: u64,
+}
+
+/// A reseller who is logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResellerSession {
+    /// BLAKE3 of the cookie's value, hexadecimal.
+    pub hash: String,
+    /// Who.
+    pub reseller: ResellerId,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// Where it began.
+    pub address: Option<std::net::IpAddr>,
+    /// The browser, as it called itself.
+    pub user_agent: String,
 }
 
 /// What a reseller may do besides selling. Nobody can give away a right that they do not have.

@@ -20,9 +20,12 @@ const SECRETS: [&str; 6] = ["password_hash", "password", "token", "hash", "totp_
 /// Who does something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// The operator's id; none for whoever has the machine.
+    /// The operator's id; none for resellers and whoever has the machine.
     pub operator: Option<u64>,
-    /// The operator's username, or what it was done with.
+    /// The reseller's id; none for everybody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reseller: Option<u64>,
+    /// The username, or what it was done with.
     pub name: String,
     /// How it came: `session`, `key 7`, `socket`, `command`.
     pub via: String,
@@ -33,7 +36,13 @@ pub struct Actor {
 impl Actor {
     /// Whoever may open the host's files: the control socket, or a command with the store open.
     pub fn machine(via: &str) -> Self {
-        Self { operator: None, name: "local".to_owned(), via: via.to_owned(), address: None }
+        Self { operator: None, reseller: None, name: "local".to_owned(), via: via.to_owned(), address: None }
+    }
+
+    /// The same by number only, for what stays for ever: neither a name nor an address.
+    #[must_use]
+    pub fn pseudonym(&self) -> Self {
+        Self { name: String::new(), address: None, ..self.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Documents: records that rooms keep whole, one row each, in a table of their kind. A room that needs a new kind adds it here.
 
-use mast_model::{ApiKey, LoginSession, Operator, Plan, Reseller};
+use mast_model::{ApiKey, LoginSession, Operator, Plan, Reseller, ResellerSession};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -32,11 +32,13 @@ pub enum Kind {
     Resellers,
     /// [`Plan`] by id.
     Plans,
+    /// [`ResellerSession`] by hash.
+    ResellerSessions,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Operators,
         Self::ApiKeys,
         Self::LoginSessions,
@@ -48,6 +50,7 @@ impl Kind {
         Self::CatalogRules,
         Self::Resellers,
         Self::Plans,
+        Self::ResellerSessions,
     ];
 
     /// The table's name.
@@ -64,6 +67,7 @@ impl Kind {
             Self::CatalogRules => "catalog-rules",
             Self::Resellers => "resellers",
             Self::Plans => "plans",
+            Self::ResellerSessions => "reseller-sessions",
         }
     }
 }
@@ -108,6 +112,13 @@ impl Document for Plan {
     const KIND: Kind = Kind::Plans;
     fn key(&self) -> Vec<u8> {
         self.id.0.to_be_bytes().to_vec()
+    }
+}
+
+impl Document for ResellerSession {
+    const KIND: Kind = Kind::ResellerSessions;
+    fn key(&self) -> Vec<u8> {
+        self.hash.as_bytes().to_vec()
     }
 }
 

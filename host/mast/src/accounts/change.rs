@@ -225,6 +225,7 @@ impl Inner {
                     LineEdit::Extend(by) => wanted.expires = extended(before.expires, *by, now),
                     LineEdit::Active(active) => wanted.active = *active,
                 }
+                hold(&mut wanted, &before, edit, &change.actor)?;
                 let after = transaction.update_line(*id, &mut |line| *line = wanted.clone())?;
                 transaction.audit(&change.actor, edit.action(), subject(*id), (Some(&before), Some(&after)))?;
                 changed.push(after);
@@ -321,6 +322,23 @@ impl Inner {
         }
         drop(table);
         self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+/// What an operator switched off, no reseller switches on.
+fn hold(wanted: &mut LineRecord, before: &LineRecord, edit: &LineEdit, actor: &Actor) -> Result<(), AccountsError> {
+    let stated = match edit {
+        LineEdit::Patch(patch) => patch.terms.active,
+        LineEdit::Active(active) => Some(*active),
+        LineEdit::RotateToken | LineEdit::Extend(_) => None,
+    };
+    match (stated, actor.reseller) {
+        (Some(true), Some(_)) if before.held => Err(AccountsError::Held(before.id)),
+        (Some(active), None) => {
+            wanted.held = !active;
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

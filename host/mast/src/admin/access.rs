@@ -21,47 +21,75 @@ pub(super) const CSRF: &str = "x-csrf-token";
 pub(super) enum Access {
     /// Nothing.
     Public,
-    /// To be known; what it does concerns the operator alone.
+    /// To be known; what it does concerns whoever asks alone.
     Known,
-    /// This scope.
+    /// To be an operator; what it does concerns that operator alone.
+    Operator,
+    /// This scope. Resellers have none.
     Needs(Scope),
+    /// This scope, or to be a reseller: the room lets it reach its own tree only.
+    Shared(Scope),
 }
 
-use Access::{Known, Needs, Public};
-use Scope::{AuditRead, CatalogRead, CatalogWrite, LinesRead, LinesWrite, OperatorsRead, OperatorsWrite, StatusRead};
+use Access::{Known, Needs, Operator, Public, Shared};
+use Scope::{
+    AuditRead, CatalogRead, CatalogWrite, CreditsWrite, LinesRead, LinesWrite, OperatorsRead, OperatorsWrite,
+    ResellersRead, ResellersWrite, StatusRead,
+};
 
 /// Every route.
 pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/openapi.json", Public),
     ("POST", "/api/v1/login", Public),
+    ("POST", "/api/v1/resellers/login", Public),
     ("POST", "/api/v1/logout", Known),
     ("GET", "/api/v1/whoami", Known),
     ("POST", "/api/v1/whoami/password", Known),
-    ("POST", "/api/v1/whoami/totp", Known),
-    ("POST", "/api/v1/whoami/totp/confirm", Known),
-    ("POST", "/api/v1/whoami/totp/remove", Known),
+    ("POST", "/api/v1/whoami/totp", Operator),
+    ("POST", "/api/v1/whoami/totp/confirm", Operator),
+    ("POST", "/api/v1/whoami/totp/remove", Operator),
     ("GET", "/api/v1/operators", Needs(OperatorsRead)),
     ("POST", "/api/v1/operators", Needs(OperatorsWrite)),
     ("GET", "/api/v1/operators/{id}", Needs(OperatorsRead)),
     ("PATCH", "/api/v1/operators/{id}", Needs(OperatorsWrite)),
     ("DELETE", "/api/v1/operators/{id}/totp", Needs(OperatorsWrite)),
-    ("GET", "/api/v1/api-keys", Known),
-    ("POST", "/api/v1/api-keys", Known),
-    ("DELETE", "/api/v1/api-keys/{id}", Known),
+    ("GET", "/api/v1/api-keys", Operator),
+    ("POST", "/api/v1/api-keys", Operator),
+    ("DELETE", "/api/v1/api-keys/{id}", Operator),
     ("GET", "/api/v1/audit", Needs(AuditRead)),
     ("GET", "/api/v1/status", Needs(StatusRead)),
-    ("GET", "/api/v1/lines", Needs(LinesRead)),
+    ("GET", "/api/v1/lines", Shared(LinesRead)),
     ("POST", "/api/v1/lines", Needs(LinesWrite)),
-    ("GET", "/api/v1/lines/{id}", Needs(LinesRead)),
-    ("PATCH", "/api/v1/lines/{id}", Needs(LinesWrite)),
+    ("GET", "/api/v1/lines/{id}", Shared(LinesRead)),
+    ("PATCH", "/api/v1/lines/{id}", Shared(LinesWrite)),
     ("DELETE", "/api/v1/lines/{id}", Needs(LinesWrite)),
-    ("POST", "/api/v1/lines/{id}/token", Needs(LinesWrite)),
+    ("POST", "/api/v1/lines/{id}/token", Shared(LinesWrite)),
+    ("POST", "/api/v1/lines/{id}/extensions", Shared(CreditsWrite)),
     ("POST", "/api/v1/lines/bulk", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/bulk/extend", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/bulk/enable", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/bulk/disable", Needs(LinesWrite)),
     ("GET", "/api/v1/lines/export", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/import", Needs(LinesWrite)),
+    ("GET", "/api/v1/resellers", Shared(ResellersRead)),
+    ("POST", "/api/v1/resellers", Shared(ResellersWrite)),
+    ("GET", "/api/v1/resellers/{id}", Shared(ResellersRead)),
+    ("PATCH", "/api/v1/resellers/{id}", Shared(ResellersWrite)),
+    ("DELETE", "/api/v1/resellers/{id}", Shared(ResellersWrite)),
+    ("GET", "/api/v1/resellers/{id}/balance", Shared(ResellersRead)),
+    ("GET", "/api/v1/resellers/{id}/statement", Shared(ResellersRead)),
+    ("POST", "/api/v1/resellers/{id}/issue", Needs(CreditsWrite)),
+    ("POST", "/api/v1/resellers/{id}/transfer", Shared(CreditsWrite)),
+    ("POST", "/api/v1/resellers/{id}/claw-back", Shared(CreditsWrite)),
+    ("GET", "/api/v1/balances", Shared(ResellersRead)),
+    ("GET", "/api/v1/house/{name}/statement", Needs(ResellersRead)),
+    ("GET", "/api/v1/plans", Shared(ResellersRead)),
+    ("POST", "/api/v1/plans", Needs(ResellersWrite)),
+    ("GET", "/api/v1/plans/{id}", Shared(ResellersRead)),
+    ("PATCH", "/api/v1/plans/{id}", Needs(ResellersWrite)),
+    ("DELETE", "/api/v1/plans/{id}", Needs(ResellersWrite)),
+    ("POST", "/api/v1/sales", Shared(CreditsWrite)),
+    ("POST", "/api/v1/sales/{id}/refund", Shared(CreditsWrite)),
     ("GET", "/api/v1/sessions", Needs(LinesRead)),
     ("DELETE", "/api/v1/sessions/{id}", Needs(LinesWrite)),
     ("GET", "/api/v1/bans", Needs(LinesRead)),
@@ -90,6 +118,11 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
 pub(super) fn needed(method: &Method, path: &str) -> Option<Access> {
     let method = if *method == Method::HEAD { &Method::GET } else { method };
     TABLE.iter().find(|row| row.0 == method.as_str() && row.1 == path).map(|row| row.2)
+}
+
+/// Whether requests under this path move credits, and therefore need an `Idempotency-Key`.
+pub(super) fn moves_credits(path: &str) -> bool {
+    ["/issue", "/transfer", "/claw-back", "/extensions", "/refund", "/v1/sales"].iter().any(|end| path.ends_with(end))
 }
 
 /// Where a request came in.
@@ -144,12 +177,7 @@ impl Guard {
             _ if identity.is_none() => return Err(AdminError::NotLoggedIn),
             // The handler says whether it is the path or the method.
             None => return Ok(identity),
-            Some(Known) => {}
-            Some(Needs(scope)) => {
-                if !identity.as_ref().is_some_and(|identity| identity.scopes.has(scope)) {
-                    return Err(AdminError::MissingScope(scope.name()));
-                }
-            }
+            Some(needed) => allowed(needed, identity.as_ref())?,
         }
         if let Some(Identity { via: Via::Session { csrf, .. }, .. }) = &identity {
             let safe = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -169,8 +197,28 @@ impl Guard {
         // A key that is wrong is not made good by a cookie.
         match bearer(request.headers()) {
             Some(key) => operators.by_key(key, client),
-            None => operators.by_cookie(cookie(request.headers())?, client),
+            None => {
+                let cookie = cookie(request.headers())?;
+                let resellers = &self.context.deps.resellers;
+                operators.by_cookie(cookie, client).or_else(|| resellers.by_cookie(cookie, client))
+            }
         }
+    }
+}
+
+/// Whether somebody who is known may.
+fn allowed(needed: Access, identity: Option<&Identity>) -> Result<(), AdminError> {
+    let is_reseller = identity.is_some_and(|identity| identity.reseller.is_some());
+    let has = |scope| match identity.is_some_and(|identity| identity.scopes.has(scope)) {
+        true => Ok(()),
+        false => Err(AdminError::MissingScope(scope.name())),
+    };
+    match needed {
+        Public | Known => Ok(()),
+        Shared(_) if is_reseller => Ok(()),
+        Operator | Needs(_) if is_reseller => Err(AdminError::OperatorsOnly),
+        Operator => Ok(()),
+        Needs(scope) | Shared(scope) => has(scope),
     }
 }
 

@@ -30,9 +30,11 @@ struct AuditView {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// The operator's id; null for whoever has the machine.
+    /// The operator's id; null for resellers and whoever has the machine.
     operator: Option<u64>,
-    /// The operator's username.
+    /// The reseller's id; null for everybody else.
+    reseller: Option<u64>,
+    /// The username.
     name: String,
     /// `session`, `key 7`, `machine`, `login`.
     via: String,
@@ -56,6 +58,7 @@ impl From<AuditEntry> for AuditView {
             id,
             at,
             operator: actor.operator,
+            reseller: actor.reseller,
             name: actor.name,
             via: actor.via,
             address: actor.address,
@@ -82,6 +85,8 @@ struct AuditQuery {
     action: Option<String>,
     /// Only this operator.
     operator: Option<u64>,
+    /// Only this reseller.
+    reseller: Option<u64>,
 }
 
 /// The audit log, newest first.
@@ -96,6 +101,7 @@ async fn list(State(context): Shared, Asked(query): Asked<AuditQuery>) -> Result
             query.subject.as_ref().is_none_or(|subject| entry.subject == *subject)
                 && query.action.as_ref().is_none_or(|action| entry.action.starts_with(action.as_str()))
                 && query.operator.is_none_or(|operator| entry.actor.operator == Some(operator))
+                && query.reseller.is_none_or(|reseller| entry.actor.reseller == Some(reseller))
         };
         store.audit_log(before, limit + 1, &wanted)
     });

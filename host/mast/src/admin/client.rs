@@ -18,6 +18,7 @@ use super::error::{ErrorView, Problem};
 use super::page::Page;
 use super::socket::{self, ControlSocket};
 use super::{Admin, LineView};
+use crate::accounts::password;
 
 /// Hashing a password may have to wait for others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -68,29 +69,14 @@ impl Client {
 
     /// Asks for something.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.request(Method::GET, path, None::<&()>).await
+        self.request(Method::GET, path, None::<&()>, None).await
     }
 
-    /// Does something.
-    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: Option<&impl Serialize>) -> Result<T, ClientError> {
-        self.request(Method::POST, path, body).await
-    }
-
-    /// Changes something.
-    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
-        self.request(Method::PATCH, path, Some(body)).await
-    }
-
-    /// Removes something.
-    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
-        self.request(Method::DELETE, path, None::<&()>).await
-    }
-
-    /// Every line, a page at a time.
-    pub async fn lines(&self) -> Result<Vec<LineView>, ClientError> {
+    /// Everything in a list, a page at a time.
+    pub async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ClientError> {
         let (mut all, mut cursor) = (Vec::new(), String::new());
         loop {
-            let page: Page<LineView> = self.get(&format!("/api/v1/lines?limit=1000{cursor}")).await?;
+            let page: Page<T> = self.get(&format!("{path}?limit=1000{cursor}")).await?;
             all.extend(page.items);
             match page.next {
                 Some(next) => cursor = format!("&cursor={next}"),
@@ -99,27 +85,61 @@ impl Client {
         }
     }
 
+    /// Moves credits. The request has a key of its own: each command is another request.
+    pub async fn pay<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let key = password::random::<16>().map(|bytes| blake3::hash(&bytes).to_hex().to_string());
+        let key = key.map_err(|error| self.broken(error.to_string()))?;
+        self.request(Method::POST, path, Some(body), Some(&key)).await
+    }
+
+    /// Does something.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: Option<&impl Serialize>) -> Result<T, ClientError> {
+        self.request(Method::POST, path, body, None).await
+    }
+
+    /// Changes something.
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.request(Method::PATCH, path, Some(body), None).await
+    }
+
+    /// Removes something.
+    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.request(Method::DELETE, path, None::<&()>, None).await
+    }
+
+    /// Every line, a page at a time.
+    pub async fn lines(&self) -> Result<Vec<LineView>, ClientError> {
+        self.all("/api/v1/lines").await
+    }
+
+    fn broken(&self, cause: String) -> ClientError {
+        match &self.0 {
+            Transport::Socket(data_dir) => ClientError::Broken { file: ControlSocket::path(data_dir), cause },
+            Transport::Own(_) => ClientError::Broken { file: "this process".into(), cause },
+        }
+    }
+
     async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
         body: Option<&impl Serialize>,
+        key: Option<&str>,
     ) -> Result<T, ClientError> {
-        let broken = |cause: String| match &self.0 {
-            Transport::Socket(data_dir) => ClientError::Broken { file: ControlSocket::path(data_dir), cause },
-            Transport::Own(_) => ClientError::Broken { file: "this process".into(), cause },
-        };
+        let broken = |cause: String| self.broken(cause);
         let body = match body {
             Some(body) => serde_json::to_vec(body).map_err(|error| broken(error.to_string()))?,
             None => Vec::new(),
         };
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "localhost")
-            .header("content-type", "application/json")
-            .body(Body::from(body))
-            .map_err(|error| broken(error.to_string()))?;
+            .header("content-type", "application/json");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.body(Body::from(body)).map_err(|error| broken(error.to_string()))?;
         let answer = async {
             match &self.0 {
                 Transport::Socket(data_dir) => {

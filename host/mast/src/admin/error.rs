@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::accounts::{AccountsError, InvalidLine};
 use crate::catalog::EditError;
 use crate::operators::{LoginRefusal, OperatorsError};
+use crate::resellers::ResellersError;
 use crate::sessions::SessionsError;
 
 /// What a request failed at.
@@ -31,6 +32,9 @@ pub enum AdminError {
     /// A session's request without its token.
     #[error("this request of a session needs its token in the header field X-CSRF-Token; GET /api/v1/whoami tells it")]
     Csrf,
+    /// Not for resellers.
+    #[error("this is for operators")]
+    OperatorsOnly,
     /// Only operators have this.
     #[error("this is for operators, not for whoever has the machine")]
     NoOperator,
@@ -55,6 +59,9 @@ pub enum AdminError {
     /// Rows of an import.
     #[error("{} rows cannot be imported, nothing was changed", .0.len())]
     Rows(Vec<RowProblem>),
+    /// Credits would move, and nobody could tell a repetition from a second request.
+    #[error("this request moves credits and needs an Idempotency-Key; send the same one when you repeat it")]
+    IdempotencyKeyNeeded,
     /// The same idempotency key with another request.
     #[error("this idempotency key was used for another request")]
     KeyReused,
@@ -76,6 +83,9 @@ pub enum AdminError {
     /// The catalogue refused.
     #[error(transparent)]
     Catalog(#[from] EditError),
+    /// The resellers refused.
+    #[error(transparent)]
+    Resellers(#[from] ResellersError),
     /// The sessions refused.
     #[error(transparent)]
     Sessions(#[from] SessionsError),
@@ -152,12 +162,14 @@ impl AdminError {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotLoggedIn => (StatusCode::UNAUTHORIZED, "not_logged_in"),
             Self::MissingScope(_) => (StatusCode::FORBIDDEN, "missing_scope"),
+            Self::OperatorsOnly => (StatusCode::FORBIDDEN, "operators_only"),
             Self::Csrf => (StatusCode::FORBIDDEN, "csrf"),
             Self::NoOperator => (StatusCode::CONFLICT, "no_operator"),
             Self::Body(rejection) => (rejection.status(), "invalid_request"),
             Self::Query(_) | Self::Invalid(_) | Self::Field(..) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::Rows(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_rows"),
+            Self::IdempotencyKeyNeeded => (StatusCode::PRECONDITION_REQUIRED, "idempotency_key_required"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::InProgress => (StatusCode::CONFLICT, "in_progress"),
             Self::AnswerNotKept => (StatusCode::CONFLICT, "done_already"),
@@ -172,6 +184,7 @@ impl AdminError {
             }
             Self::Sessions(SessionsError::Store(error)) | Self::Store(error) => of_store(error),
             Self::Sessions(error) => (status_of(error.class()), of_sessions(error)),
+            Self::Resellers(error) => of_resellers(error),
             Self::Accounts(error) => (status_of(error.class()), of_accounts(error)),
             Self::Operators(error) => (status_of(error.class()), of_operators(error)),
         }
@@ -279,6 +292,7 @@ fn of_accounts(error: &AccountsError) -> &'static str {
         AccountsError::NoSuchLine(_) => "no_such_line",
         AccountsError::Changed { .. } => "changed",
         AccountsError::DeviceTaken { .. } => "device_taken",
+        AccountsError::Held(_) => "held",
         AccountsError::Store(error) => of_store(error).1,
         AccountsError::Interrupted(_) => "internal",
     }
@@ -292,6 +306,36 @@ fn of_sessions(error: &SessionsError) -> &'static str {
         SessionsError::Store(error) => of_store(error).1,
         SessionsError::Interrupted(_) => "internal",
     }
+}
+
+fn of_resellers(error: &ResellersError) -> (StatusCode, &'static str) {
+    let code = match error {
+        ResellersError::Changed { .. } => return (StatusCode::PRECONDITION_FAILED, "changed"),
+        ResellersError::Accounts(AccountsError::Changed { .. }) => return (StatusCode::PRECONDITION_FAILED, "changed"),
+        ResellersError::Store(error) => return of_store(error),
+        ResellersError::Accounts(error) => of_accounts(error),
+        ResellersError::Invalid(_) => "invalid_request",
+        ResellersError::NoSuchReseller(_) => "no_such_reseller",
+        ResellersError::NoSuchAccount(_) => "no_such_account",
+        ResellersError::NoSuchPlan(_) => "no_such_plan",
+        ResellersError::NoSuchLine(_) => "no_such_line",
+        ResellersError::NoSuchEntry(_) => "no_such_entry",
+        ResellersError::UsernameTaken(_) => "username_taken",
+        ResellersError::PlanNameTaken(_) => "plan_name_taken",
+        ResellersError::Itself(_) => "not_for_itself",
+        ResellersError::MayNot { .. } => "missing_right",
+        ResellersError::HouseOnly(_) => "operators_only",
+        ResellersError::Inactive(_) => "reseller_inactive",
+        ResellersError::NotSold { .. } => "not_sold",
+        ResellersError::Limit { .. } => "limit_reached",
+        ResellersError::NotExtended { .. } => "not_extended",
+        ResellersError::NotRefunded { .. } => "not_refunded",
+        ResellersError::NotEmpty { .. } => "not_empty",
+        ResellersError::Tree(_) => "invalid_parent",
+        ResellersError::DamagedLedger(_) => "ledger_damaged",
+        ResellersError::Interrupted(_) => "internal",
+    };
+    (status_of(error.class()), code)
 }
 
 fn of_operators(error: &OperatorsError) -> &'static str {

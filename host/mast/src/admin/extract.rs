@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::AdminError;
 use crate::operators::Identity;
+use crate::resellers::Principal;
 
 /// A JSON body.
 pub(super) struct Sent<T>(pub(super) T);
@@ -50,7 +51,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
 pub(super) struct Me(pub(super) Identity);
 
 impl Me {
-    /// The operator; whoever has the machine is none.
+    /// On whose behalf resellers, credits and lines are looked at.
+    pub(super) fn principal(&self) -> Principal {
+        self.0.reseller.map_or(Principal::House, Principal::Reseller)
+    }
+
+    /// The operator; resellers and whoever has the machine are none.
     pub(super) fn operator(&self) -> Result<OperatorId, AdminError> {
         self.0.operator.ok_or(AdminError::NoOperator)
     }
@@ -73,6 +79,21 @@ impl<S: Sync> FromRequestParts<S> for Changing {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, AdminError> {
         let identity = parts.extensions.get::<Identity>().ok_or(AdminError::NotLoggedIn)?;
         Ok(Self(Change { actor: identity.actor(), once: parts.extensions.get::<Once>().cloned() }))
+    }
+}
+
+/// The same for a request that moves credits: it must say which one it is, so that sending it twice pays once.
+pub(super) struct Paying(pub(super) Change);
+
+impl<S: Sync> FromRequestParts<S> for Paying {
+    type Rejection = AdminError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, AdminError> {
+        let Changing(change) = Changing::from_request_parts(parts, state).await?;
+        if change.once.is_none() {
+            return Err(AdminError::IdempotencyKeyNeeded);
+        }
+        Ok(Self(change))
     }
 }
 

@@ -9,6 +9,7 @@ mod view;
 pub use bulk::Created;
 pub use view::LineView;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -17,7 +18,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use mast_model::{Line, LineId, LineRecord, Scope};
+use mast_model::{Line, LineId, LineRecord, ResellerId, Scope};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,7 +28,8 @@ use super::extract::{Asked, At, Changing, Expected, Known, Me, Sent, Tagged};
 use super::once::Confidential;
 use super::page::{Page, Paging};
 use super::{AdminError, Context, Shared};
-use crate::accounts::{AccountsError, InvalidLine, LineEdit, LinePatch, LineRequest, LineTerms};
+use crate::accounts::{AccountsError, InvalidLine, LineEdit, LinePatch, LineRequest};
+use crate::resellers::{Principal, check_fixed};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::new()
@@ -62,6 +64,8 @@ struct LineQuery {
     trial: Option<bool>,
     /// Only those that have this bouquet.
     bouquet: Option<String>,
+    /// Only those that this reseller sold.
+    reseller: Option<u64>,
 }
 
 impl LineQuery {
@@ -73,12 +77,23 @@ impl LineQuery {
             && self.expires_before.is_none_or(|time| line.expires.is_some_and(|end| end < time))
             && self.trial.is_none_or(|trial| line.trial == trial)
             && self.bouquet.as_ref().is_none_or(|bouquet| line.bouquets.contains(bouquet))
+            && self.reseller.is_none_or(|reseller| line.reseller == Some(ResellerId(reseller)))
     }
 }
 
-/// Whether the tokens, which are credentials, may be seen.
+/// Whether the tokens, which are credentials, may be seen. A reseller sees no lines but those of its tree.
 fn sees_tokens(Me(me): &Me) -> bool {
-    me.scopes.has(Scope::LinesWrite)
+    me.scopes.has(Scope::LinesWrite) || me.reseller.is_some()
+}
+
+/// Whether a line is there for whoever asks.
+fn is_visible(context: &Context, me: &Me, id: LineId) -> Result<(), AdminError> {
+    if me.principal() == Principal::House {
+        return Ok(());
+    }
+    let line = context.deps.accounts.find(id);
+    let visible = line.is_some_and(|line| context.deps.resellers.sees(me.principal(), line.reseller));
+    visible.then_some(()).ok_or_else(|| AccountsError::NoSuchLine(id).into())
 }
 
 /// Lines, in the order in which they were added.
@@ -95,7 +110,15 @@ async fn list(
     let now = Timestamp::now();
     let search = query.search.as_ref().map(|part| part.to_lowercase());
     let username = query.username.clone();
-    let wants = move |line: &Line| query.wants(line, search.as_deref(), now);
+    // None for everybody's.
+    let tree: Option<HashSet<ResellerId>> = match me.principal() {
+        Principal::House => None,
+        by => Some(context.deps.resellers.list(by).iter().map(|reseller| reseller.id).collect()),
+    };
+    let in_tree = move |line: &Line| {
+        tree.as_ref().is_none_or(|tree| line.reseller.is_some_and(|reseller| tree.contains(&reseller)))
+    };
+    let wants = move |line: &Line| in_tree(line) && query.wants(line, search.as_deref(), now);
     let found = match username {
         Some(username) => {
             let line = accounts.by_username(&username);
@@ -116,7 +139,7 @@ async fn add(
     Changing(change): Changing,
     Sent(request): Sent<LineRequest>,
 ) -> Result<Response, AdminError> {
-    check_bouquets(&context, &request.terms)?;
+    check_bouquets(&context, request.terms.bouquets.as_deref())?;
     let added = context.deps.accounts.add(vec![request], change).await?.remove(0);
     tracing::info!(line = %added.record.id, username = added.record.username, "line added");
     let (revision, body) = (added.record.revision, Created::from(&added));
@@ -132,22 +155,29 @@ async fn add(
 #[utoipa::path(get, path = "/api/v1/lines/{id}", tag = "lines", params(("id" = u64, Path)),
     responses((status = 200, body = LineView)))]
 async fn show(State(context): Shared, me: Me, At(id): At<u64>, known: Known) -> Result<Response, AdminError> {
+    is_visible(&context, &me, LineId(id))?;
     let record = context.deps.accounts.records(vec![LineId(id)]).await?.into_iter().next();
     let record = record.ok_or(AccountsError::NoSuchLine(LineId(id)))?;
     Ok(Tagged::new(record.revision, LineView::new(&record, sees_tokens(&me))).unless(&known))
 }
 
-/// Changes a line; what is missing stays as it is.
+/// Changes a line; what is missing stays as it is. A reseller leaves out what the plan says, and does not switch on what an operator
+/// switched off.
 #[utoipa::path(patch, path = "/api/v1/lines/{id}", tag = "lines", params(("id" = u64, Path)),
     request_body = LinePatch, responses((status = 200, body = LineView)))]
 async fn change(
     State(context): Shared,
+    me: Me,
     At(id): At<u64>,
     Expected(expected): Expected,
     Changing(change): Changing,
     Sent(patch): Sent<LinePatch>,
 ) -> Result<Response, AdminError> {
-    check_bouquets(&context, &patch.terms)?;
+    is_visible(&context, &me, LineId(id))?;
+    if me.principal() != Principal::House {
+        check_fixed(&patch.terms)?;
+    }
+    check_bouquets(&context, patch.terms.bouquets.as_deref())?;
     let edit = LineEdit::Patch(Box::new(patch));
     let record = context.deps.accounts.edit(vec![LineId(id)], expected, edit, change).await?.remove(0);
     tracing::info!(line = %record.id, username = record.username, "line changed");
@@ -173,10 +203,12 @@ async fn remove(
     responses((status = 200, body = LineView)))]
 async fn rotate_token(
     State(context): Shared,
+    me: Me,
     At(id): At<u64>,
     Expected(expected): Expected,
     Changing(change): Changing,
 ) -> Result<Response, AdminError> {
+    is_visible(&context, &me, LineId(id))?;
     let accounts = &context.deps.accounts;
     let record = accounts.edit(vec![LineId(id)], expected, LineEdit::RotateToken, change).await?.remove(0);
     tracing::info!(line = %record.id, username = record.username, "line has a new token");
@@ -188,8 +220,8 @@ fn tagged(record: &LineRecord) -> Response {
 }
 
 /// Refuses bouquets that do not exist: such a line would see nothing.
-fn check_bouquets(context: &Context, terms: &LineTerms) -> Result<(), AdminError> {
-    let Some(wanted) = &terms.bouquets else { return Ok(()) };
+pub(super) fn check_bouquets(context: &Context, wanted: Option<&[String]>) -> Result<(), AdminError> {
+    let Some(wanted) = wanted else { return Ok(()) };
     let known = context.deps.catalog.bouquet_names();
     let Some(name) = wanted.iter().find(|name| !known.contains(name)) else { return Ok(()) };
     let known = match known.is_empty() {

@@ -64,13 +64,22 @@ fn complete(operation: &mut Value, method: &str, path: &str) {
         Some(Access::Public) | None => json!([]),
         Some(_) => json!([{ "key": [] }, { "session": [] }]),
     };
-    if let Some(Access::Needs(scope)) = needs {
+    let sentence = match needs {
+        Some(Access::Needs(scope)) => Some(format!("Needs the scope `{}`.", scope.name())),
+        Some(Access::Shared(scope)) => {
+            Some(format!("Needs the scope `{}`. A reseller may do it in its own tree.", scope.name()))
+        }
+        Some(Access::Operator) => Some("For operators.".to_owned()),
+        _ => None,
+    };
+    if let Some(sentence) = sentence {
         let text = operation["description"].as_str().map(|text| format!("{text}\n\n")).unwrap_or_default();
-        operation["description"] = json!(format!("{text}Needs the scope `{}`.", scope.name()));
+        operation["description"] = json!(text + &sentence);
     }
     if !matches!(method.as_str(), "GET" | "HEAD") && !matches!(needs, Some(Access::Public) | None) {
+        let needed = access::moves_credits(path);
         let field = json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
+            "name": "Idempotency-Key", "in": "header", "required": needed,
             "description": "The same key with the same request is done once within a day.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
         });

@@ -1,4 +1,4 @@
-//! `/api/v1/login`, `logout`, `whoami`: an operator's own session, password and second factor.
+//! `/api/v1/login`, `resellers/login`, `logout`, `whoami`: one's own session, password and second factor.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use mast_model::Secret;
+use mast_model::{Role, Secret};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,11 +18,13 @@ use super::access::COOKIE;
 use super::extract::{Changing, Me, Sent};
 use super::once::Confidential;
 use super::{AdminError, Context, Shared};
-use crate::operators::{Client, Credentials, Identity, LoginRefusal, OperatorPatch, Via};
+use crate::operators::{Client, Credentials, Identity, LoginRefusal, OperatorPatch, Started, Via};
+use crate::resellers::{Principal, ResellerPatch};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::new()
         .routes(routes!(login))
+        .routes(routes!(login_reseller))
         .routes(routes!(logout))
         .routes(routes!(whoami))
         .routes(routes!(change_password))
@@ -45,9 +47,10 @@ struct LoginRequest {
 /// Who sends this request.
 #[derive(Serialize, ToSchema)]
 struct WhoAmI {
-    /// Null for whoever has the machine.
+    /// The operator's or the reseller's id; null for whoever has the machine.
     id: Option<u64>,
     username: String,
+    /// An operator's role, or `reseller`.
     role: String,
     /// What may be done, here and now.
     scopes: Vec<String>,
@@ -69,9 +72,9 @@ impl WhoAmI {
             Via::Machine => ("machine", None),
         };
         Self {
-            id: identity.operator.map(|id| id.0),
+            id: identity.operator.map(|id| id.0).or(identity.reseller.map(|id| id.0)),
             username: identity.username.clone(),
-            role: identity.role.name().to_owned(),
+            role: identity.role.map_or("reseller", Role::name).to_owned(),
             scopes: identity.scopes.iter().map(|scope| scope.name().to_owned()).collect(),
             via: via.to_owned(),
             csrf_token,
@@ -90,24 +93,46 @@ async fn login(
     Sent(request): Sent<LoginRequest>,
 ) -> Result<Response, AdminError> {
     let Extension(client) = client.ok_or(AdminError::NoOperator)?;
+    let started = context.deps.operators.login(credentials(request, client, &headers)).await;
+    begun("an operator", started, client)
+}
+
+/// Begins a reseller's session, as `/api/v1/login` begins an operator's. Resellers have no second factor.
+#[utoipa::path(post, path = "/api/v1/resellers/login", tag = "session", request_body = LoginRequest,
+    responses((status = 200, body = WhoAmI)))]
+async fn login_reseller(
+    State(context): Shared,
+    client: Option<Extension<Client>>,
+    headers: HeaderMap,
+    Sent(request): Sent<LoginRequest>,
+) -> Result<Response, AdminError> {
+    let Extension(client) = client.ok_or(AdminError::NoOperator)?;
+    let started = context.deps.resellers.login(credentials(request, client, &headers)).await;
+    begun("a reseller", started, client)
+}
+
+fn credentials(request: LoginRequest, client: Client, headers: &HeaderMap) -> Credentials {
     let agent = headers.get(header::USER_AGENT).and_then(|field| field.to_str().ok()).unwrap_or_default();
-    let credentials = Credentials {
+    Credentials {
         username: request.username,
         password: request.password,
         code: request.code,
         client: client.address,
         user_agent: agent.to_owned(),
-    };
-    let started = match context.deps.operators.login(credentials).await {
+    }
+}
+
+fn begun(who: &str, started: Result<Started, LoginRefusal>, client: Client) -> Result<Response, AdminError> {
+    let started = match started {
         Ok(started) => started,
         Err(refusal) => {
             if matches!(refusal, LoginRefusal::BadCredentials | LoginRefusal::Throttled) {
-                tracing::warn!(client = %client.address, %refusal, "an operator was not logged in");
+                tracing::warn!(client = %client.address, %refusal, "{who} was not logged in");
             }
             return Err(refusal.into());
         }
     };
-    tracing::info!(operator = started.identity.username, client = %client.address, "an operator logged in");
+    tracing::info!(username = started.identity.username, client = %client.address, "{who} logged in");
     let cookie = cookie(started.cookie.expose(), client.https, None);
     let body = Json(WhoAmI::of(&started.identity, Some(started.expires)));
     Ok(([(header::SET_COOKIE, cookie)], Extension(Confidential), body).into_response())
@@ -119,7 +144,10 @@ async fn logout(State(context): Shared, client: Option<Extension<Client>>, Me(me
     let Via::Session { hash, .. } = &me.via else {
         return Err(AdminError::Invalid("only a session can be ended; revoke an API key instead".to_owned()));
     };
-    context.deps.operators.logout(hash.clone(), me.actor()).await?;
+    match me.reseller {
+        Some(_) => context.deps.resellers.logout(hash.clone(), me.actor()).await?,
+        None => context.deps.operators.logout(hash.clone(), me.actor()).await?,
+    }
     let gone = cookie("", client.is_some_and(|client| client.https), Some(0));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }
@@ -159,8 +187,15 @@ async fn change_password(
     Changing(change): Changing,
     Sent(request): Sent<PasswordChange>,
 ) -> Result<StatusCode, AdminError> {
-    let id = me.operator()?;
     let Extension(client) = client.ok_or(AdminError::NoOperator)?;
+    if let Principal::Reseller(id) = me.principal() {
+        let resellers = &context.deps.resellers;
+        resellers.confirm_password(id, request.current, client.address).await?;
+        let patch = ResellerPatch { password: Some(request.new), ..ResellerPatch::default() };
+        resellers.change(me.principal(), id, None, patch, change).await?;
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let id = me.operator()?;
     context.deps.operators.confirm_password(id, request.current, client.address).await?;
     let patch = OperatorPatch { password: Some(request.new), ..OperatorPatch::default() };
     context.deps.operators.change(id, None, patch, change).await?;

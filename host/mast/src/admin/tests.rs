@@ -18,16 +18,23 @@ struct Server {
 
 /// An admin API on a store of its own, with two bouquets.
 pub(super) fn admin(data_dir: &Path) -> Admin {
-    let store: Arc<dyn StateStore> = mast_store::open_state(data_dir).unwrap().into();
+    over(mast_store::open_state(data_dir).unwrap())
+}
+
+fn over(store: Box<dyn StateStore>) -> Admin {
+    let store: Arc<dyn StateStore> = store.into();
     let bouquet = |name: &str| BouquetConfig {
         name: name.to_owned(),
         sources: Vec::new(),
         categories: Vec::new(),
         channels: Vec::new(),
     };
+    let accounts = Accounts::open(Arc::clone(&store), &LimitsConfig::default()).unwrap();
+    let operators = Operators::open(Arc::clone(&store), 30).unwrap();
     Admin::new(AdminDeps {
-        accounts: Accounts::open(Arc::clone(&store), &LimitsConfig::default()).unwrap(),
-        operators: Operators::open(Arc::clone(&store), 30).unwrap(),
+        resellers: Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate()).unwrap(),
+        accounts,
+        operators,
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
         sessions: Sessions::open(Arc::clone(&store)).unwrap(),
         status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],
@@ -74,7 +81,7 @@ async fn lines_over_the_socket() {
         "id": 1, "username": "anna", "token": "ab".repeat(32), "max_connections": 3, "expires": "2030-01-01T00:00:00Z",
         "active": true, "bouquets": ["sports"], "macs": ["00:1a:79:00:00:01"], "created": null, "above_limit": "deny_new",
         "trial": false, "outputs": [], "profiles": [], "networks": [], "countries": [], "devices": [], "notes": "",
-        "email": null, "reseller": null, "revision": 0,
+        "email": null, "reseller": null, "plan": null, "held": false, "revision": 0,
     });
     assert_eq!(line, expected);
 
@@ -140,6 +147,49 @@ async fn a_command_without_a_server_speaks_the_same_api() {
     let actions: Vec<&str> =
         log["items"].as_array().unwrap().iter().filter_map(|entry| entry["action"].as_str()).collect();
     assert_eq!(actions, ["line.delete", "line.create"]);
+}
+
+/// The disk fails at every step of a sale: the answer says so, and the line is there exactly where it was paid for.
+#[tokio::test]
+async fn a_sale_that_cannot_be_stored_was_not_made() {
+    let start = tempfile::tempdir().unwrap();
+    let hash = format!("$2b$04${}", "a".repeat(53));
+    {
+        let client = Client::own(&admin(start.path()));
+        let plan = json!({ "name": "A month", "term": { "count": 1, "unit": "months" }, "price": 3 });
+        let _: Value = client.post("/api/v1/plans", Some(&plan)).await.unwrap();
+        let reseller = json!({ "username": "rita", "password": "password-rita" });
+        let _: Value = client.post("/api/v1/resellers", Some(&reseller)).await.unwrap();
+        let _: Value = client.pay("/api/v1/resellers/1/issue", &json!({ "amount": 10 })).await.unwrap();
+    }
+    let (mut refused, mut at) = (0, 0);
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy(start.path().join("state.redb"), folder.path().join("state.redb")).unwrap();
+        let disk = mast_store::faults::FailingDisk::new();
+        let client = Client::own(&over(mast_store::faults::open_state_on(folder.path(), disk.clone()).unwrap()));
+        disk.fail_after(at);
+        let lines = json!([{ "username": "anna", "password_hash": hash }]);
+        let sale = json!({ "plan": 1, "reseller": 1, "lines": lines });
+        let said = client.pay::<Value>("/api/v1/sales", &sale).await;
+        let failed = disk.has_failed();
+        drop(client);
+        let client = Client::own(&admin(folder.path()));
+        let balance: Value = client.get("/api/v1/resellers/1/balance").await.unwrap();
+        let sold = client.lines().await.unwrap().len();
+        assert_eq!(balance["balance"], json!(10 - 3 * sold), "after {at}");
+        match said {
+            Ok(_) => assert_eq!(sold, 1, "after {at}"),
+            Err(ClientError::Refused(view)) => assert_eq!(view.code, "store_failed", "after {at}"),
+            Err(broken) => panic!("{broken}"),
+        }
+        if !failed {
+            break;
+        }
+        refused += usize::from(sold == 0);
+        at += 1;
+    }
+    assert!(refused > 3, "{refused}");
 }
 
 #[tokio::test]

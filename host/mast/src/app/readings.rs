@@ -10,6 +10,7 @@ use crate::admin::StatusPart;
 use crate::delivery::Deps;
 use crate::extensions::InstanceState;
 use crate::metrics::{head, sample};
+use crate::resellers::Resellers;
 use crate::tuner::ChannelReport;
 
 /// Adds the rooms' values to the metrics.
@@ -142,6 +143,12 @@ pub(super) fn status(deps: &Deps) -> Vec<StatusPart> {
 /// Where the HTTP side listens; `mast line` prints URLs with it.
 pub(super) fn http(address: Arc<OnceLock<SocketAddr>>) -> StatusPart {
     part("http", move || json!({ "listening": address.get() }))
+}
+
+/// Whether credits move.
+pub(super) fn ledger(resellers: &Resellers) -> StatusPart {
+    let problem = resellers.damage().map(str::to_owned);
+    part("ledger", move || json!({ "sound": problem.is_none(), "problem": problem }))
 }
 
 fn part(name: &'static str, read: impl Fn() -> Value + Send + Sync + 'static) -> StatusPart {

@@ -12,10 +12,11 @@ use tokio::time::Instant;
 use super::Failure;
 use crate::accounts::Accounts;
 use crate::admin::client::{Client, ClientError};
-use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page};
+use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page, ResellerView};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::operators::Operators;
+use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 
 /// A server that starts or stops holds the store for a moment without answering.
@@ -84,6 +85,14 @@ impl Backend {
         found.ok_or_else(|| Failure::new("no_such_operator", message()))
     }
 
+    /// The reseller with this username.
+    pub(super) async fn reseller(&self, username: &str) -> Result<ResellerView, Failure> {
+        let encoded = utf8_percent_encode(username, NON_ALPHANUMERIC);
+        let found: Page<ResellerView> = self.0.get(&format!("/api/v1/resellers?username={encoded}")).await?;
+        let missing = || format!("there is no reseller \"{username}\"; mast reseller add makes one");
+        found.items.into_iter().next().ok_or_else(|| Failure::new("no_such_reseller", missing()))
+    }
+
     /// Where the running server listens, if there is one and it says so.
     pub(super) async fn listening(&self) -> Option<SocketAddr> {
         if !self.0.is_server() {
@@ -100,9 +109,12 @@ pub(super) fn encoded(text: &str) -> String {
 }
 
 fn own(store: Arc<dyn StateStore>, config: &Config) -> Result<Admin, StoreError> {
+    let accounts = Accounts::open(Arc::clone(&store), &config.limits)?;
+    let operators = Operators::open(Arc::clone(&store), config.limits.failed_logins_per_minute)?;
     Ok(Admin::new(AdminDeps {
-        accounts: Accounts::open(Arc::clone(&store), &config.limits)?,
-        operators: Operators::open(Arc::clone(&store), config.limits.failed_logins_per_minute)?,
+        resellers: Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate())?,
+        accounts,
+        operators,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
         sessions: Sessions::open(Arc::clone(&store))?,
         status: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mast_model::{ApiKeyId, OperatorId, Role, Scope};
+use mast_model::{ApiKeyId, OperatorId, ResellerId, Role, Scope};
 use mast_store::Actor;
 
 use super::scopes_of;
@@ -71,13 +71,15 @@ pub enum Via {
 /// Somebody who may send requests.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// Who; none for whoever has the machine.
+    /// Which operator; none for resellers and whoever has the machine.
     pub operator: Option<OperatorId>,
+    /// Which reseller; none for everybody else.
+    pub reseller: Option<ResellerId>,
     /// The username.
     pub username: String,
-    /// The role; an owner's for whoever has the machine.
-    pub role: Role,
-    /// What they may, here and now.
+    /// The role; an owner's for whoever has the machine, none for resellers.
+    pub role: Option<Role>,
+    /// What they may, here and now, apart from what resellers may.
     pub scopes: Scopes,
     /// How they came in.
     pub via: Via,
@@ -90,8 +92,9 @@ impl Identity {
     pub fn machine() -> Self {
         Self {
             operator: None,
+            reseller: None,
             username: "local".to_owned(),
-            role: Role::Owner,
+            role: Some(Role::Owner),
             scopes: scopes_of(Role::Owner),
             via: Via::Machine,
             address: None,
@@ -105,11 +108,21 @@ impl Identity {
             Via::Key(id) => format!("key {id}"),
             Via::Machine => "machine".to_owned(),
         };
-        Actor { operator: self.operator.map(|id| id.0), name: self.username.clone(), via, address: self.address }
+        Actor {
+            operator: self.operator.map(|id| id.0),
+            reseller: self.reseller.map(|id| id.0),
+            name: self.username.clone(),
+            via,
+            address: self.address,
+        }
     }
 
-    /// Tells requests of different operators apart.
+    /// Tells requests of different people apart.
     pub fn principal(&self) -> String {
-        self.operator.map_or_else(|| "machine".to_owned(), |id| format!("operator/{id}"))
+        match (self.operator, self.reseller) {
+            (Some(id), _) => format!("operator/{id}"),
+            (None, Some(id)) => format!("reseller/{id}"),
+            (None, None) => "machine".to_owned(),
+        }
     }
 }

@@ -93,9 +93,10 @@ impl Operators {
         self.note_use(&key, now);
         Some(Identity {
             operator: Some(operator.id),
+            reseller: None,
             scopes: scopes_of(operator.role).and(Scopes::of(key.scopes.iter().copied())),
             username: operator.username,
-            role: operator.role,
+            role: Some(operator.role),
             via: Via::Key(key.id),
             address: Some(client),
         })

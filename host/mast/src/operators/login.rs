@@ -1,6 +1,6 @@
-//! Logging in and out, and knowing who sent a request. The work of a failed login is the same whatever was wrong.
+//! Logging in and out, and knowing who sent a request.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::PoisonError;
 
 use base64::Engine;
@@ -68,41 +68,22 @@ pub struct Started {
 /// What became of a right password.
 enum Checked {
     Right(Operator),
-    WrongCode,
     CodeNeeded,
 }
 
 impl Operators {
     /// Logs in.
     pub async fn login(&self, credentials: Credentials) -> Result<Started, LoginRefusal> {
-        let inner = &*self.inner;
-        let (client, username) = (credentials.client, place_of(&credentials.username));
-        let blocked = || inner.addresses.blocks(client) || inner.usernames.blocks(username);
-        if blocked() {
-            return Err(LoginRefusal::Throttled);
-        }
-        let turn = inner.hashing.turn().await.map_err(|_| LoginRefusal::Busy)?;
-        // Others may have failed meanwhile: many attempts at once are no way round the limit.
-        if blocked() {
-            return Err(LoginRefusal::Throttled);
-        }
         let found = self.by_username(&credentials.username);
         let find = move || found.map(|operator| (operator.password_hash.clone(), operator));
         let (again, code) = (self.inner.clone(), credentials.code.clone());
-        let after = move |_: &Secret, operator: Operator| Some(again.second_factor(&operator, code.as_deref()));
-        let verified = inner.hashing.verify(turn, credentials.password.expose(), find, after).await;
-        // The turn is held to the end, so that the next in turn sees this failure.
-        let (_turn, checked) = verified.map_err(|_| LoginRefusal::Busy)?;
-        let operator = match checked {
-            Some(Ok(Checked::Right(operator))) => operator,
-            Some(Ok(Checked::CodeNeeded)) => return Err(LoginRefusal::CodeNeeded),
-            Some(Err(error)) => return Err(error.into()),
-            Some(Ok(Checked::WrongCode)) | None => {
-                inner.addresses.failed(client);
-                inner.usernames.failed(username);
-                return Err(LoginRefusal::BadCredentials);
-            }
+        let after = move |operator: Operator| again.second_factor(&operator, code.as_deref()).transpose();
+        let who = (credentials.client, credentials.username.as_str());
+        let operator = match self.inner.gate.pass(who, &credentials.password, find, after).await?? {
+            Checked::Right(operator) => operator,
+            Checked::CodeNeeded => return Err(LoginRefusal::CodeNeeded),
         };
+        let client = credentials.client;
         Ok(self.begin(operator, client, credentials.user_agent).await?)
     }
 
@@ -128,21 +109,10 @@ impl Operators {
 
     /// Whether this is the operator's password, with the bounds that logging in has.
     pub async fn confirm_password(&self, id: OperatorId, password: Secret, client: IpAddr) -> Result<(), LoginRefusal> {
-        let inner = &*self.inner;
         let operator = self.find(id).ok_or(LoginRefusal::BadCredentials)?;
-        let username = place_of(&operator.username);
-        if inner.addresses.blocks(client) || inner.usernames.blocks(username) {
-            return Err(LoginRefusal::Throttled);
-        }
-        let turn = inner.hashing.turn().await.map_err(|_| LoginRefusal::Busy)?;
+        let username = operator.username.clone();
         let find = move || Some((operator.password_hash, ()));
-        let verified = inner.hashing.verify(turn, password.expose(), find, |_, ()| Some(())).await;
-        let (_turn, right) = verified.map_err(|_| LoginRefusal::Busy)?;
-        right.ok_or_else(|| {
-            inner.addresses.failed(client);
-            inner.usernames.failed(username);
-            LoginRefusal::BadCredentials
-        })
+        self.inner.gate.pass((client, &username), &password, find, Some).await
     }
 
     /// Ends a session.
@@ -176,8 +146,9 @@ impl Inner {
     fn session_identity(&self, session: &LoginSession, operator: Operator, address: Option<IpAddr>) -> Identity {
         Identity {
             operator: Some(operator.id),
+            reseller: None,
             username: operator.username,
-            role: operator.role,
+            role: Some(operator.role),
             scopes: scopes_of(operator.role),
             via: Via::Session { hash: session.hash.clone(), csrf: self.csrf(&session.hash) },
             address,
@@ -189,24 +160,24 @@ impl Inner {
         blake3::keyed_hash(&self.csrf_key, session.as_bytes()).to_hex().to_string()
     }
 
-    /// The password was right. Takes the code, so that nobody can take it again.
-    fn second_factor(&self, seen: &Operator, code: Option<&str>) -> Result<Checked, OperatorsError> {
+    /// The password was right. Takes the code, so that nobody can take it again; none where it is wrong.
+    fn second_factor(&self, seen: &Operator, code: Option<&str>) -> Result<Option<Checked>, OperatorsError> {
         let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         // As it is now: it may have changed while the password was verified.
-        let Some(operator) = self.state().operators.get(&seen.id).cloned() else { return Ok(Checked::WrongCode) };
+        let Some(operator) = self.state().operators.get(&seen.id).cloned() else { return Ok(None) };
         if !operator.active || operator.password_hash != seen.password_hash {
-            return Ok(Checked::WrongCode);
+            return Ok(None);
         }
-        let Some(secret) = &operator.totp_secret else { return Ok(Checked::Right(operator)) };
-        let Some(code) = code else { return Ok(Checked::CodeNeeded) };
+        let Some(secret) = &operator.totp_secret else { return Ok(Some(Checked::Right(operator))) };
+        let Some(code) = code else { return Ok(Some(Checked::CodeNeeded)) };
         let Some(step) = totp::step_of(secret, code).filter(|step| *step > operator.totp_last_step) else {
-            return Ok(Checked::WrongCode);
+            return Ok(None);
         };
         let after = Operator { totp_last_step: step, ..operator };
         // Durable before the session is: a crash must not make the code good again.
         self.store.write("take a code", &mut |transaction| transaction.put(&after))?;
         self.change_state(|state| state.operators.insert(after.id, after.clone()));
-        Ok(Checked::Right(after))
+        Ok(Some(Checked::Right(after)))
     }
 
     fn keep_session(&self, session: &LoginSession, now: Timestamp) -> Result<(), OperatorsError> {
@@ -225,6 +196,7 @@ impl Inner {
         gone.dedup();
         let actor = Actor {
             operator: Some(session.operator.0),
+            reseller: None,
             name: self.state().operators.get(&session.operator).map(|one| one.username.clone()).unwrap_or_default(),
             via: "login".to_owned(),
             address: session.address,
@@ -252,12 +224,4 @@ impl Inner {
 
 fn subject(operator: Option<u64>) -> String {
     operator.map_or_else(|| "operator".to_owned(), |id| format!("operator/{id}"))
-}
-
-/// Failures are counted by address; a username gets one of its own out of a range that nobody has.
-fn place_of(username: &str) -> IpAddr {
-    let hash = blake3::hash(username.as_bytes());
-    let mut bytes = [0; 16];
-    bytes[1..8].copy_from_slice(&hash.as_bytes()[..7]);
-    IpAddr::V6(Ipv6Addr::from(bytes))
 }

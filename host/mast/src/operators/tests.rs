@@ -42,7 +42,7 @@ async fn sessions_begin_end_and_survive_a_restart() {
 
     let (operators, store) = open(&folder);
     let identity = operators.by_cookie(&cookie, CLIENT).unwrap();
-    assert_eq!((identity.operator, identity.role), (Some(owner.id), Role::Owner));
+    assert_eq!((identity.operator, identity.role), (Some(owner.id), Some(Role::Owner)));
     let Via::Session { hash, csrf } = identity.via.clone() else { panic!("{identity:?}") };
     assert_eq!(csrf, started.csrf);
     assert!(operators.by_cookie("nonsense", CLIENT).is_none() && operators.by_key(&cookie, CLIENT).is_none());

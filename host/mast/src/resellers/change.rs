@@ -3,10 +3,10 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use mast_model::{Credits, Reseller, ResellerId, ResellerLimits, ResellerRights, Secret};
+use mast_model::{Account, Credits, Reseller, ResellerId, ResellerLimits, ResellerRights, Secret};
 use mast_store::{Change, Kind};
 
-use super::{Inner, Principal, Resellers, ResellersError, State};
+use super::{Inner, Principal, Resellers, ResellersError, State, key};
 use crate::accounts::password;
 
 /// A reseller to be added.
@@ -43,6 +43,8 @@ pub struct ResellerPatch {
     pub limits: Option<ResellerLimits>,
     /// As in a new one.
     pub notes: Option<String>,
+    /// At most 4,000 characters.
+    pub own_notes: Option<String>,
     /// As in a new one.
     pub branding: Option<String>,
 }
@@ -50,7 +52,8 @@ pub struct ResellerPatch {
 impl ResellerPatch {
     /// Whether it is only what a reseller changes about itself.
     fn is_own(&self) -> bool {
-        let own = Self { password: self.password.clone(), branding: self.branding.clone(), ..Self::default() };
+        let (password, own_notes) = (self.password.clone(), self.own_notes.clone());
+        let own = Self { password, own_notes, branding: self.branding.clone(), ..Self::default() };
         *self == own
     }
 }
@@ -75,6 +78,7 @@ impl Resellers {
                 rights: new.rights,
                 limits: new.limits,
                 notes: new.notes,
+                own_notes: String::new(),
                 branding: new.branding,
                 created: Timestamp::now(),
                 revision: 0,
@@ -94,7 +98,7 @@ impl Resellers {
         .await
     }
 
-    /// Changes a reseller: those below by whoever stands above, its own password and branding by itself.
+    /// Changes a reseller: those below by whoever stands above, its own password, notes and branding by itself.
     pub async fn change(
         &self,
         by: Principal,
@@ -124,14 +128,75 @@ impl Resellers {
                 inner.state().may_hold(by, &after, Some(&before))?;
             }
             check_texts(&after)?;
+            // Whoever knew the old password, or is not wanted any more, is out; with everybody below, who cannot log in either.
+            let ended = match (after.active, after.password_hash == before.password_hash) {
+                (false, _) => {
+                    let state = inner.state();
+                    state.sessions_of(&state.tree.within(id))
+                }
+                (true, false) => inner.state().sessions_of(&[id]),
+                (true, true) => Vec::new(),
+            };
             change.commit(&*inner.store, "change a reseller", |transaction| {
+                for hash in &ended {
+                    transaction.remove_row(Kind::ResellerSessions, hash.as_bytes())?;
+                }
                 transaction.put(&after)?;
                 let (subject, both) = (format!("reseller/{id}"), (Some(&before), Some(&after)));
                 transaction.audit(&change.actor, "reseller.update", subject, both)?;
                 Ok::<_, ResellersError>(())
             })?;
+            inner.change_state(|state| ended.iter().for_each(|hash| drop(state.sessions.remove(hash))));
             inner.keep(&after)?;
             Ok(after)
+        })
+        .await
+    }
+
+    /// Removes a reseller that has nobody below it, no lines and no credits. Its entries stay, and its number is not used again.
+    pub async fn remove(
+        &self,
+        by: Principal,
+        id: ResellerId,
+        expected: Option<u64>,
+        change: Change,
+    ) -> Result<(), ResellersError> {
+        self.blocking(move |inner| {
+            let _order = inner.order();
+            let before = inner.state().get_below(by, id)?;
+            inner.state().commands(by)?;
+            if expected.is_some_and(|expected| expected != before.revision) {
+                return Err(ResellersError::Changed { what: format!("reseller {id}"), revision: before.revision });
+            }
+            let not_empty = |what| Err(ResellersError::NotEmpty { reseller: id, what });
+            if inner.state().tree.within(id).len() > 1 {
+                return not_empty("resellers below it");
+            }
+            let ended = inner.state().sessions_of(&[id]);
+            // No line is sold between the question and the deed.
+            inner.accounts.between_changes(|| {
+                if inner.accounts.sold_by(&[id]) > 0 {
+                    return not_empty("lines");
+                }
+                change.commit(&*inner.store, "remove a reseller", |transaction| {
+                    if transaction.balance(Account::Reseller(id))? != Credits::ZERO {
+                        return not_empty("credits, or owes some");
+                    }
+                    for hash in &ended {
+                        transaction.remove_row(Kind::ResellerSessions, hash.as_bytes())?;
+                    }
+                    transaction.remove_row(Kind::Resellers, &key(id.0))?;
+                    let subject = format!("reseller/{id}");
+                    transaction.audit(&change.actor, "reseller.delete", subject, (Some(&before), None))?;
+                    Ok(())
+                })
+            })?;
+            inner.change_state(|state| {
+                ended.iter().for_each(|hash| drop(state.sessions.remove(hash)));
+                state.tree.remove(id);
+                state.resellers.remove(&id);
+            });
+            Ok(())
         })
         .await
     }
@@ -145,6 +210,7 @@ impl ResellerPatch {
             rights: self.rights.unwrap_or(reseller.rights),
             limits: self.limits.unwrap_or(reseller.limits),
             notes: self.notes.unwrap_or(reseller.notes),
+            own_notes: self.own_notes.unwrap_or(reseller.own_notes),
             branding: self.branding.unwrap_or(reseller.branding),
             ..reseller
         }
@@ -152,7 +218,7 @@ impl ResellerPatch {
 }
 
 impl Inner {
-    fn order(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn order(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,6 +256,17 @@ impl State {
         if after.limits.overdraft < Credits::ZERO {
             return Err(ResellersError::Invalid("an overdraft is not negative".to_owned()));
         }
+        self.commands(by)?;
+        // An overdraft is the house's money.
+        let overdraft = before.map_or(Credits::ZERO, |before| before.limits.overdraft);
+        if by != Principal::House && after.limits.overdraft > overdraft {
+            return Err(ResellersError::HouseOnly("raise an overdraft"));
+        }
+        Ok(())
+    }
+
+    /// Whether somebody may make and change resellers below.
+    fn commands(&self, by: Principal) -> Result<(), ResellersError> {
         let Principal::Reseller(by) = by else { return Ok(()) };
         let upwards: Vec<&Reseller> = self.tree.upwards(by).filter_map(|id| self.resellers.get(&id)).collect();
         if !upwards.iter().all(|reseller| reseller.active) {
@@ -197,10 +274,6 @@ impl State {
         }
         if !upwards.iter().all(|reseller| reseller.rights.sub_resellers) {
             return Err(ResellersError::MayNot { reseller: by, right: "sub_resellers" });
-        }
-        // An overdraft is the house's money.
-        if after.limits.overdraft > before.map_or(Credits::ZERO, |before| before.limits.overdraft) {
-            return Err(ResellersError::HouseOnly("raise an overdraft"));
         }
         Ok(())
     }
@@ -240,7 +313,7 @@ fn check_password(password: &Secret) -> Result<(), ResellersError> {
 }
 
 fn check_texts(reseller: &Reseller) -> Result<(), ResellersError> {
-    match [&reseller.notes, &reseller.branding].iter().all(|text| text.chars().count() <= 4_000) {
+    match [&reseller.notes, &reseller.own_notes, &reseller.branding].iter().all(|text| text.chars().count() <= 4_000) {
         true => Ok(()),
         false => Err(ResellersError::Invalid("notes and branding have at most 4000 characters each".to_owned())),
     }

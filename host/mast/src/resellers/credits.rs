@@ -1,7 +1,7 @@
 //! Credits that move without anything being sold: issued by the house, handed down, taken back.
 
 use mast_model::{Account, Credits, Reason, ReasonCode, Reference, ResellerId};
-use mast_store::{Change, Entry, Movement, Transaction};
+use mast_store::{Actor, Change, Entry, Movement, Transaction};
 
 use super::rules::Standing;
 use super::{Inner, Principal, Resellers, ResellersError};
@@ -100,17 +100,17 @@ impl Inner {
         change.commit(&*self.store, "move credits", |transaction| {
             allowed(transaction)?;
             let (reason, reference) = (Reason { code, text }, Reference::default());
-            let movement = Movement { from, to, amount, reason, reference, actor: change.actor.clone() };
+            let movement = Movement { from, to, amount, reason, reference, actor: change.actor.pseudonym() };
             let entry = transaction.post(movement)?;
-            note(transaction, &entry)?;
+            note(transaction, &entry, &change.actor)?;
             Ok(entry)
         })
     }
 }
 
 /// Into the audit log, under the reseller that it is about.
-pub(super) fn note(transaction: &mut dyn Transaction, entry: &Entry) -> Result<(), ResellersError> {
-    let Movement { from, to, reason, actor, .. } = &entry.movement;
+pub(super) fn note(transaction: &mut dyn Transaction, entry: &Entry, actor: &Actor) -> Result<(), ResellersError> {
+    let Movement { from, to, reason, .. } = &entry.movement;
     let subject = if matches!(from, Account::Reseller(_)) && reason.code != ReasonCode::Transfer { from } else { to };
     transaction.audit(actor, &format!("credits.{}", reason.code.name()), subject.to_string(), (None, Some(entry)))?;
     Ok(())

@@ -96,11 +96,19 @@ pub enum ResellersError {
         /// Why.
         why: &'static str,
     },
+    /// Something would be left without its reseller.
+    #[error("reseller {reseller} cannot be removed: it still has {what}")]
+    NotEmpty {
+        /// Who.
+        reseller: ResellerId,
+        /// What it has.
+        what: &'static str,
+    },
     /// Where a reseller cannot stand.
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The ledger was found damaged.
-    #[error("no credits move, the ledger is damaged: {0}")]
+    #[error("no credits move, the ledger is damaged: {0}; restore the data folder from a backup, then start again")]
     DamagedLedger(String),
     /// The lines refused.
     #[error(transparent)]
@@ -128,6 +136,7 @@ impl Classified for ResellersError {
             | Self::Changed { .. }
             | Self::Limit { .. }
             | Self::NotExtended { .. }
+            | Self::NotEmpty { .. }
             | Self::NotRefunded { .. } => ErrorClass::Conflict,
             Self::Itself(_) | Self::MayNot { .. } | Self::HouseOnly(_) | Self::Inactive(_) | Self::NotSold { .. } => {
                 ErrorClass::Denied

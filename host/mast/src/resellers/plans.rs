@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mast_model::{Credits, Plan, PlanId, Term};
 use mast_store::{Change, Kind};
 
-use super::{Principal, Resellers, ResellersError, State};
+use super::{Principal, Resellers, ResellersError, State, key};
 
 /// A plan to be added.
 #[derive(Debug, Clone)]
@@ -117,6 +117,27 @@ impl Resellers {
             })?;
             inner.change_state(|state| state.plans.insert(id, after.clone()));
             Ok(after)
+        })
+        .await
+    }
+}
+
+impl Resellers {
+    /// Removes a plan. Lines that were sold by it go on to their ends.
+    pub async fn remove_plan(&self, id: PlanId, expected: Option<u64>, change: Change) -> Result<(), ResellersError> {
+        self.blocking(move |inner| {
+            let _order = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = inner.state().plans.get(&id).cloned().ok_or(ResellersError::NoSuchPlan(id))?;
+            if expected.is_some_and(|expected| expected != before.revision) {
+                return Err(ResellersError::Changed { what: format!("plan {id}"), revision: before.revision });
+            }
+            change.commit(&*inner.store, "remove a plan", |transaction| {
+                transaction.remove_row(Kind::Plans, &key(id.0))?;
+                transaction.audit(&change.actor, "plan.delete", format!("plan/{id}"), (Some(&before), None))?;
+                Ok::<_, ResellersError>(())
+            })?;
+            inner.change_state(|state| state.plans.remove(&id));
+            Ok(())
         })
         .await
     }

@@ -35,7 +35,7 @@ impl Resellers {
         let plan = self.inner.state().plans.get(&plan).cloned().ok_or(ResellersError::NoSuchPlan(plan))?;
         let ends = end_of(&plan, Timestamp::now())?;
         for request in &mut requests {
-            check_terms(&request.terms)?;
+            check_fixed(&request.terms)?;
             request.terms = by_plan(std::mem::take(&mut request.terms), &plan, ends);
         }
         let stamp = move |line: &mut LineRecord| (line.reseller, line.plan) = (Some(seller), Some(plan.id));
@@ -109,9 +109,9 @@ impl Resellers {
                 amount,
                 reason: Reason { code: ReasonCode::Refund, text },
                 reference: Reference { entry: Some(sale.id), ..reference },
-                actor,
+                actor: actor.pseudonym(),
             })?;
-            note(transaction, &entry)?;
+            note(transaction, &entry, &actor)?;
             noted.get_or_init(|| entry);
             Ok::<_, ResellersError>(())
         };
@@ -167,12 +167,11 @@ impl Inner {
 }
 
 /// What the plan says is not the request's to say.
-fn check_terms(terms: &LineTerms) -> Result<(), ResellersError> {
-    let LineTerms { max_connections, expires, active, trial, bouquets, outputs, profiles, .. } = terms;
+pub fn check_fixed(terms: &LineTerms) -> Result<(), ResellersError> {
+    let LineTerms { max_connections, expires, trial, bouquets, outputs, profiles, .. } = terms;
     let stated = [
         ("max_connections", max_connections.is_some()),
         ("expires", expires.is_some()),
-        ("active", active.is_some()),
         ("trial", trial.is_some()),
         ("bouquets", bouquets.is_some()),
         ("outputs", outputs.is_some()),
@@ -240,7 +239,7 @@ fn pay(
         amount: plan.price,
         reason: Reason { code, text: plan.name.clone() },
         reference,
-        actor: actor.clone(),
+        actor: actor.pseudonym(),
     };
     Ok(Some(transaction.post(movement)?.id))
 }

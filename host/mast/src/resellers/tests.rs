@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::accounts::{LineRequest, LineTerms};
 use crate::delivery::config::LimitsConfig;
+use crate::operators::Operators;
 
 const HOUSE: Principal = Principal::House;
 /// Of no password; saves the time of hashing one.
@@ -25,7 +26,8 @@ impl Shop {
     fn over(store: Box<dyn StateStore>) -> Self {
         let store: Arc<dyn StateStore> = store.into();
         let accounts = Accounts::open(Arc::clone(&store), &LimitsConfig::default()).unwrap();
-        let resellers = Resellers::open(Arc::clone(&store), accounts.clone()).unwrap();
+        let gate = Operators::open(Arc::clone(&store), 1_000).unwrap().gate();
+        let resellers = Resellers::open(Arc::clone(&store), accounts.clone(), gate).unwrap();
         Self { store, accounts, resellers }
     }
 

@@ -37,6 +37,7 @@ pub(super) fn reseller(store: &dyn StateStore, overdraft: i64) -> ResellerId {
             rights: Default::default(),
             limits: ResellerLimits { overdraft: Credits(overdraft), ..Default::default() },
             notes: String::new(),
+            own_notes: String::new(),
             branding: String::new(),
             created: Timestamp::UNIX_EPOCH,
             revision: 0,

@@ -97,7 +97,7 @@ async fn add(
     Changing(change): Changing,
     Sent(request): Sent<BulkRequest>,
 ) -> Result<Response, AdminError> {
-    request.lines.iter().try_for_each(|line| check_bouquets(&context, &line.terms))?;
+    request.lines.iter().try_for_each(|line| check_bouquets(&context, line.terms.bouquets.as_deref()))?;
     let added = context.deps.accounts.add(request.lines, change).await?;
     tracing::info!(lines = added.len(), "lines added");
     let lines: Vec<Created> = added.iter().map(Created::from).collect();

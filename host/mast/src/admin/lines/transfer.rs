@@ -195,7 +195,7 @@ async fn import(
         lines.retain(|line| accounts.by_username(&line.username).is_none());
     }
     let skipped = all - lines.len();
-    lines.iter().try_for_each(|line| check_bouquets(&context, &line.terms))?;
+    lines.iter().try_for_each(|line| check_bouquets(&context, line.terms.bouquets.as_deref()))?;
     let without_password = lines.iter().filter(|line| line.password.is_none() && line.password_hash.is_none()).count();
     let added = lines.len();
     if query.dry_run {
@@ -212,7 +212,7 @@ fn read_json(body: &[u8]) -> Result<Vec<LineRequest>, AdminError> {
     let not_lines = |error: serde_json::Error| AdminError::Invalid(format!("not a list of lines: {error}"));
     let mut lines: Vec<Map<String, Value>> = serde_json::from_slice(body).map_err(not_lines)?;
     for line in &mut lines {
-        for field in ["id", "created", "revision", "reseller"] {
+        for field in ["id", "created", "revision", "reseller", "plan", "held"] {
             line.remove(field);
         }
     }

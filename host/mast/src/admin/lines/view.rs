@@ -22,8 +22,10 @@ pub struct LineView {
     /// When it ends; null for never.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires: Option<Timestamp>,
-    /// False where an operator switched it off.
+    /// False where it was switched off.
     pub active: bool,
+    /// Switched off by an operator, so that no reseller switches it on.
+    pub held: bool,
     /// Made to try the service out.
     pub trial: bool,
     /// Its bouquets; none means every channel.
@@ -40,12 +42,14 @@ pub struct LineView {
     pub countries: Vec<String>,
     /// Parts of User-Agent fields, for policies.
     pub devices: Vec<String>,
-    /// For operators.
+    /// For operators and resellers.
     pub notes: String,
     /// The subscriber's address for mail.
     pub email: Option<String>,
     /// Who sold it; null for the operator.
     pub reseller: Option<u64>,
+    /// The plan that it was last bought or extended with; null where nobody paid.
+    pub plan: Option<u64>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -64,6 +68,7 @@ impl LineView {
             above_limit: line.above_limit,
             expires: line.expires,
             active: line.active,
+            held: line.held,
             trial: line.trial,
             bouquets: line.bouquets.clone(),
             macs: line.macs.clone(),
@@ -75,6 +80,7 @@ impl LineView {
             notes: line.notes.clone(),
             email: line.email.clone(),
             reseller: line.reseller.map(|reseller| reseller.0),
+            plan: line.plan.map(|plan| plan.0),
             created: line.created,
             revision: line.revision,
         }

@@ -132,6 +132,31 @@ async fn the_last_credit_buys_one_line() {
     shop.store.prove_ledger().unwrap();
 }
 
+/// Nothing moves, everything else goes on, and it is said what to do.
+#[tokio::test]
+async fn a_damaged_ledger_stands_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let (top, plan) = {
+        let shop = Shop::open(&folder);
+        let top = shop.reseller("top", None, ResellerLimits::default()).await;
+        shop.issue(top, 5).await;
+        (top, shop.plan("A month", 1).await)
+    };
+    mast_store::faults::spoil_ledger(folder.path(), top).unwrap();
+    let shop = Shop::open(&folder);
+    assert!(shop.resellers.damage().is_some());
+    let error = shop.resellers.issue(top, Credits(1), String::new(), test()).await.unwrap_err();
+    assert!(error.to_string().contains("restore the data folder from a backup"), "{error}");
+    let refused = [
+        shop.buy(top, plan, "anna").await.unwrap_err(),
+        shop.resellers.claw_back(HOUSE, top, Credits(1), String::new(), test()).await.unwrap_err(),
+    ];
+    assert!(refused.iter().all(|error| matches!(error, ResellersError::DamagedLedger(_))), "{refused:?}");
+    let patch = ResellerPatch { branding: Some("still here".to_owned()), ..Default::default() };
+    shop.resellers.change(HOUSE, top, None, patch, test()).await.unwrap();
+    assert_eq!(shop.accounts.count(), 0);
+}
+
 #[tokio::test]
 async fn a_request_sent_twice_buys_once() {
     let folder = tempfile::tempdir().unwrap();
