@@ -101,6 +101,9 @@ pub enum AccountsError {
         /// Whose it is.
         username: String,
     },
+    /// The same, for those who may not know whose it is.
+    #[error("device {0} is bound to another line")]
+    DeviceBound(String),
     /// Only operators switch it on again.
     #[error("line {0} was switched off by an operator")]
     Held(LineId),
@@ -117,7 +120,7 @@ impl Classified for AccountsError {
         match self {
             Self::Invalid(_) => ErrorClass::Invalid,
             Self::NoSuchLine(_) => ErrorClass::NotFound,
-            Self::DeviceTaken { .. } | Self::Changed { .. } => ErrorClass::Conflict,
+            Self::DeviceTaken { .. } | Self::DeviceBound(_) | Self::Changed { .. } => ErrorClass::Conflict,
             Self::Held(_) => ErrorClass::Denied,
             Self::Store(error) => error.class(),
             Self::Interrupted(_) => ErrorClass::Internal,
@@ -257,6 +260,25 @@ impl Accounts {
                     }
                 }
             }
+        })
+        .await
+    }
+
+    /// The same among those that these resellers sold; looks at no others.
+    pub async fn select_sold(
+        &self,
+        resellers: Vec<ResellerId>,
+        after: Option<LineId>,
+        most: usize,
+        wanted: impl Fn(&Line) -> bool + Send + 'static,
+    ) -> Result<Vec<Arc<Line>>, AccountsError> {
+        self.blocking(move |inner| {
+            let table = inner.table();
+            let mut ids: Vec<LineId> =
+                resellers.iter().flat_map(|reseller| table.sold_after(*reseller, after)).collect();
+            ids.sort_unstable();
+            let lines = ids.into_iter().filter_map(|id| table.by_id(id));
+            Ok(lines.filter(|line| wanted(line)).take(most).collect())
         })
         .await
     }

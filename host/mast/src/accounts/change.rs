@@ -170,7 +170,7 @@ impl Inner {
         let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut macs = HashSet::new();
         for Prepared { record, .. } in &prepared {
-            self.check_devices(LineId(0), record)?;
+            self.check_devices(LineId(0), record).map_err(|error| error.told_to(&change.actor))?;
             if let Some(mac) =
                 record.macs.iter().collect::<HashSet<_>>().into_iter().find(|mac| !macs.insert((*mac).clone()))
             {
@@ -219,7 +219,7 @@ impl Inner {
                             wanted.password_hash = hash.clone();
                         }
                         check_record(&mut wanted)?;
-                        self.check_devices(*id, &wanted)?;
+                        self.check_devices(*id, &wanted).map_err(|error| error.told_to(&change.actor))?;
                     }
                     LineEdit::RotateToken => wanted.token = LineToken::from_bytes(password::random()?),
                     LineEdit::Extend(by) => wanted.expires = extended(before.expires, *by, now),
@@ -249,7 +249,7 @@ impl Inner {
             let mut wanted = before.clone();
             rule(transaction, &mut wanted)?;
             check_record(&mut wanted).map_err(AccountsError::from)?;
-            self.check_devices(id, &wanted)?;
+            self.check_devices(id, &wanted).map_err(|error| error.told_to(&change.actor))?;
             let after = transaction.update_line(id, &mut |line| *line = wanted.clone())?;
             transaction.audit(&change.actor, action, subject(id), (Some(&before), Some(&after)))?;
             Ok::<_, E>(after)
@@ -322,6 +322,16 @@ impl Inner {
         }
         drop(table);
         self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+impl AccountsError {
+    /// Whose a device is, is not for every reseller to know.
+    fn told_to(self, actor: &Actor) -> Self {
+        match self {
+            Self::DeviceTaken { mac, .. } if actor.reseller.is_some() => Self::DeviceBound(mac),
+            other => other,
+        }
     }
 }
 

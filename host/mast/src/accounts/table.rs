@@ -132,6 +132,12 @@ impl Table {
         (sold.map_or(0, |sold| sold.lines.len()), sold.into_iter().flat_map(|sold| &sold.trials))
     }
 
+    /// Lines that a reseller sold, after `after`, by id.
+    pub(super) fn sold_after(&self, reseller: ResellerId, after: Option<LineId>) -> impl Iterator<Item = LineId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.sold.get(&reseller).into_iter().flat_map(move |sold| sold.lines.range((from, Bound::Unbounded)).copied())
+    }
+
     /// Lines after `after`, by id.
     pub(super) fn after(&self, after: Option<LineId>) -> impl Iterator<Item = &Arc<Line>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);

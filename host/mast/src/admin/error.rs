@@ -291,7 +291,7 @@ fn of_accounts(error: &AccountsError) -> &'static str {
         AccountsError::Invalid(_) => "invalid_line",
         AccountsError::NoSuchLine(_) => "no_such_line",
         AccountsError::Changed { .. } => "changed",
-        AccountsError::DeviceTaken { .. } => "device_taken",
+        AccountsError::DeviceTaken { .. } | AccountsError::DeviceBound(_) => "device_taken",
         AccountsError::Held(_) => "held",
         AccountsError::Store(error) => of_store(error).1,
         AccountsError::Interrupted(_) => "internal",

@@ -9,7 +9,6 @@ mod view;
 pub use bulk::Created;
 pub use view::LineView;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -77,13 +76,23 @@ impl LineQuery {
             && self.expires_before.is_none_or(|time| line.expires.is_some_and(|end| end < time))
             && self.trial.is_none_or(|trial| line.trial == trial)
             && self.bouquet.as_ref().is_none_or(|bouquet| line.bouquets.contains(bouquet))
-            && self.reseller.is_none_or(|reseller| line.reseller == Some(ResellerId(reseller)))
     }
 }
 
 /// Whether the tokens, which are credentials, may be seen. A reseller sees no lines but those of its tree.
 fn sees_tokens(Me(me): &Me) -> bool {
     me.scopes.has(Scope::LinesWrite) || me.reseller.is_some()
+}
+
+/// Whose lines are listed: one reseller's, those of a tree, or everybody's where this is none.
+fn sellers(context: &Context, by: Principal, wanted: Option<ResellerId>) -> Option<Vec<ResellerId>> {
+    let resellers = &context.deps.resellers;
+    match (wanted, by) {
+        (Some(one), Principal::House) => Some(vec![one]),
+        (Some(one), by) => Some(if resellers.sees(by, Some(one)) { vec![one] } else { Vec::new() }),
+        (None, Principal::House) => None,
+        (None, by) => Some(resellers.list(by).iter().map(|reseller| reseller.id).collect()),
+    }
 }
 
 /// Whether a line is there for whoever asks.
@@ -111,20 +120,18 @@ async fn list(
     let search = query.search.as_ref().map(|part| part.to_lowercase());
     let username = query.username.clone();
     // None for everybody's.
-    let tree: Option<HashSet<ResellerId>> = match me.principal() {
-        Principal::House => None,
-        by => Some(context.deps.resellers.list(by).iter().map(|reseller| reseller.id).collect()),
-    };
-    let in_tree = move |line: &Line| {
-        tree.as_ref().is_none_or(|tree| line.reseller.is_some_and(|reseller| tree.contains(&reseller)))
-    };
-    let wants = move |line: &Line| in_tree(line) && query.wants(line, search.as_deref(), now);
-    let found = match username {
-        Some(username) => {
-            let line = accounts.by_username(&username);
-            line.into_iter().filter(|line| wants(line) && after.is_none_or(|after| line.id > after)).collect()
+    let sellers = sellers(&context, me.principal(), query.reseller.map(ResellerId));
+    let wants = move |line: &Line| query.wants(line, search.as_deref(), now);
+    let found = match (username, sellers) {
+        (Some(username), sellers) => {
+            let sold = |line: &Line| {
+                sellers.as_ref().is_none_or(|sellers| line.reseller.is_some_and(|seller| sellers.contains(&seller)))
+            };
+            let wants = |line: &Arc<Line>| sold(line) && wants(line) && after.is_none_or(|after| line.id > after);
+            accounts.by_username(&username).into_iter().filter(wants).collect()
         }
-        None => accounts.select(after, limit + 1, wants).await?,
+        (None, Some(sellers)) => accounts.select_sold(sellers, after, limit + 1, wants).await?,
+        (None, None) => accounts.select(after, limit + 1, wants).await?,
     };
     let records = accounts.records(found.iter().map(|line| line.id).collect()).await?;
     let views = records.iter().map(|record| LineView::new(record, sees_tokens(&me))).collect();

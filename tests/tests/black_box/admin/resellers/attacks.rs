@@ -37,6 +37,24 @@ async fn what_is_sent_twice_is_paid_once() {
     assert_eq!((own.status, house.has(rita.id).await), (201, 3), "{}", own.text);
 }
 
+/// What the document says of it is what happens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credits_move_for_marked_requests_only() {
+    let house = House::open();
+    let document = house.get("/api/openapi.json").await;
+    let mut marked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let Some(operation) = item.get("post") else { continue };
+        let is_needed = |field: &Value| field["name"] == json!("Idempotency-Key") && field["required"] == json!(true);
+        let needed = operation["parameters"].as_array().is_some_and(|fields| fields.iter().any(is_needed));
+        let at = path.replace("{id}", "987654").replace("{name}", "none");
+        let said = house.ask("POST", &at).json(&json!({})).send().await;
+        assert_eq!(said.status == 428, needed, "{path}: {} {}", said.status, said.text);
+        marked += usize::from(needed);
+    }
+    assert_eq!(marked, 6);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_last_credit_is_spent_once() {
     let house = House::open();

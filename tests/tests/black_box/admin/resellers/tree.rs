@@ -124,6 +124,15 @@ async fn nor_do_ids_in_bodies_and_queries() {
     let house = House::open();
     let (rita, plan, outside) = two_trees(&house).await;
     let below = house.seller("below-rita", Some(rita.id), 1).await;
+    // Whose a device is.
+    let taken = json!({ "macs": ["00:1a:79:00:00:01"] });
+    let bound = house.ask("PATCH", &format!("/api/v1/lines/{}", outside.line)).json(&taken).send().await;
+    assert_eq!(bound.status, 200, "{}", bound.text);
+    let mut wish = super::wish("ben");
+    wish["macs"] = taken["macs"].clone();
+    let said = rita.post(&house, "/api/v1/sales", json!({ "plan": plan, "lines": [wish] })).await;
+    assert_eq!((said.status, said.code()), (409, "device_taken"), "{}", said.text);
+    assert!(!said.text.contains("anna"), "{}", said.text);
     let before = (house.balances().await, house.all("/api/v1/lines").await, house.all("/api/v1/resellers").await);
     let own = format!("/api/v1/resellers/{}", below.id);
     let lines = json!([super::wish("ben")]);
