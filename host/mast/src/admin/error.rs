@@ -199,6 +199,7 @@ impl AdminError {
     fn blamed(&self) -> Option<String> {
         match self {
             Self::Field(name, _) => Some((*name).to_owned()),
+            Self::Resellers(error) => blamed_by_resellers(error).map(str::to_owned),
             _ => None,
         }
     }
@@ -336,6 +337,18 @@ fn of_resellers(error: &ResellersError) -> (StatusCode, &'static str) {
         ResellersError::Interrupted(_) => "internal",
     };
     (status_of(error.class()), code)
+}
+
+/// The field that a refusal of the resellers' is about.
+fn blamed_by_resellers(error: &ResellersError) -> Option<&'static str> {
+    match error {
+        ResellersError::UsernameTaken(_) => Some("username"),
+        ResellersError::PlanNameTaken(_) => Some("name"),
+        ResellersError::Tree(_) => Some("parent"),
+        ResellersError::Store(StoreError::Ledger(LedgerError::NotPositive(_))) => Some("amount"),
+        ResellersError::Store(StoreError::Ledger(LedgerError::ReasonText)) => Some("text"),
+        _ => None,
+    }
 }
 
 fn of_operators(error: &OperatorsError) -> &'static str {

@@ -94,9 +94,8 @@ async fn transfer(
         (Some(from), _) => ResellerId(from),
         (None, Principal::Reseller(own)) => own,
         (None, Principal::House) => {
-            return Err(AdminError::Invalid(
-                "from names the reseller whose credits they are; POST /resellers/{id}/issue makes new ones".to_owned(),
-            ));
+            let text = "from names the reseller whose credits they are; POST /resellers/{id}/issue makes new ones";
+            return Err(AdminError::field("from", text));
         }
     };
     let (ends, amount) = ((from, ResellerId(id)), Credits(request.amount));

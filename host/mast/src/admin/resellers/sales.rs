@@ -71,7 +71,7 @@ fn payer(context: &Context, by: Principal, named: Option<u64>) -> Result<Option<
     match named.filter(|named| *named != own) {
         None => Ok(Some(own)),
         Some(other) if context.deps.resellers.sees(by, Some(other)) => {
-            Err(AdminError::Invalid("a reseller sells for itself; leave reseller out".to_owned()))
+            Err(AdminError::field("reseller", "a reseller sells for itself; leave reseller out"))
         }
         Some(other) => Err(ResellersError::NoSuchReseller(other).into()),
     }
@@ -94,10 +94,10 @@ async fn sell(
 ) -> Result<Response, AdminError> {
     let by = me.principal();
     let seller = payer(&context, by, request.reseller)?;
-    let seller = seller.ok_or_else(|| AdminError::Invalid("reseller names who sells and pays".to_owned()))?;
+    let seller = seller.ok_or_else(|| AdminError::field("reseller", "reseller names who sells and pays"))?;
     let plan = plan(&context, by, request.plan)?;
     if request.lines.is_empty() {
-        return Err(AdminError::Invalid("lines has at least one line".to_owned()));
+        return Err(AdminError::field("lines", "lines has at least one line"));
     }
     let sold = context.deps.resellers.buy(seller, plan, request.lines, change).await?;
     tracing::info!(reseller = %seller, %plan, lines = sold.lines.len(), "lines sold");
@@ -125,7 +125,7 @@ async fn extend(
     let line = line.ok_or(ResellersError::NoSuchLine(id))?;
     let seller = payer(&context, by, request.reseller)?.or(line.reseller);
     let seller = seller.ok_or_else(|| {
-        AdminError::Invalid("no reseller sold this line; change its expires with PATCH instead".to_owned())
+        AdminError::field("reseller", "no reseller sold this line; change its expires with PATCH instead")
     })?;
     let plan = plan(&context, by, request.plan)?;
     let record = context.deps.resellers.extend(seller, id, plan, change).await?;
