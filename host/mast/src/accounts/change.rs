@@ -84,7 +84,7 @@ impl Accounts {
     async fn prepare(&self, requests: Vec<LineRequest>) -> Result<Vec<Prepared>, AccountsError> {
         let slow = requests.iter().filter(|request| request.is_slow()).count();
         if slow > MOST_SLOW || requests.len() > MOST {
-            return Err(InvalidLine::TooMany(requests.len()).into());
+            return Err(InvalidLine::TooManyLines(requests.len()).into());
         }
         let checked: Vec<(LineRequest, LineRecord)> = requests
             .into_iter()

@@ -200,6 +200,11 @@ impl AdminError {
         match self {
             Self::Field(name, _) => Some((*name).to_owned()),
             Self::Resellers(error) => blamed_by_resellers(error).map(str::to_owned),
+            Self::Accounts(AccountsError::Invalid(invalid)) => invalid.field().map(str::to_owned),
+            Self::Accounts(AccountsError::DeviceTaken { .. }) => Some("macs".to_owned()),
+            Self::Accounts(AccountsError::Store(StoreError::UsernameTaken(_))) => Some("username".to_owned()),
+            Self::Accounts(AccountsError::Store(StoreError::TokenTaken)) => Some("token".to_owned()),
+            Self::Body(JsonRejection::JsonDataError(error)) => blamed_by_reader(&error.body_text()),
             _ => None,
         }
     }
@@ -226,6 +231,18 @@ impl AdminError {
             rows: if let Self::Rows(rows) = self { rows.iter().take(100).cloned().collect() } else { Vec::new() },
         }
     }
+}
+
+/// The field that the reader of a body names: in front of what is wrong with it, or as the one that is missing or unknown.
+fn blamed_by_reader(text: &str) -> Option<String> {
+    let (_, wrong) = text.split_once("into the target type: ")?;
+    let named = wrong.strip_prefix("unknown field `").or_else(|| wrong.strip_prefix("missing field `"));
+    if let Some(named) = named {
+        return named.split('`').next().map(str::to_owned);
+    }
+    let (path, _) = wrong.split_once(": ")?;
+    let is_path = path.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']'));
+    (is_path && !path.is_empty()).then(|| path.to_owned())
 }
 
 fn status_of(class: ErrorClass) -> StatusCode {
@@ -389,5 +406,24 @@ impl IntoResponse for AdminError {
             _ => {}
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_field_to_blame_is_found() {
+        for (wrong, field) in [
+            ("max_connections: invalid type: string \"x\", expected u32 at line 1 column 9", Some("max_connections")),
+            ("lines[3].expires: failed to parse", Some("lines[3].expires")),
+            ("missing field `username` at line 1 column 2", Some("username")),
+            ("unknown field `max_conections` at line 1 column 52", Some("max_conections")),
+            ("invalid type: null, expected struct LineRequest", None),
+        ] {
+            let text = format!("Failed to deserialize the JSON body into the target type: {wrong}");
+            assert_eq!(blamed_by_reader(&text).as_deref(), field, "{wrong}");
+        }
     }
 }

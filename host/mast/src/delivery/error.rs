@@ -133,6 +133,23 @@ impl DeliveryError {
     }
 }
 
+impl DeliveryError {
+    /// The same for whoever asked the admin API, whose errors are problem documents (RFC 9457) and whose codes have underscores.
+    pub(super) fn into_problem(self) -> Response<Body> {
+        let (status, code) = (self.status(), self.code().replace('-', "_"));
+        let problem = serde_json::json!({
+            "type": format!("urn:mast:problem:{code}"),
+            "title": status.canonical_reason().unwrap_or("error"),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+            "code": code,
+        });
+        let mut response = self.into_response().map(|_| Body::from(problem.to_string()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
 impl From<TooOften> for DeliveryError {
     fn from(TooOften(wait): TooOften) -> Self {
         Self::TooOften(wait)
@@ -212,5 +229,20 @@ mod tests {
             writeln!(text, "{} {code}{retry}: {sentence}", response.status().as_u16()).expect("a String");
         }
         insta::assert_snapshot!(text);
+    }
+
+    #[tokio::test]
+    async fn operators_get_problem_documents() {
+        let response = DeliveryError::TooOften(Duration::from_millis(1_500)).into_problem();
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.expect("a body");
+        let problem: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        let expected = serde_json::json!({
+            "type": "urn:mast:problem:rate", "title": "Too Many Requests", "status": 429, "code": "rate",
+            "detail": "too many requests, try again in a moment",
+        });
+        assert_eq!(problem, expected);
     }
 }

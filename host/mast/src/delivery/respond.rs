@@ -106,6 +106,7 @@ pub(super) async fn finish(AxumState(shared): AxumState<Arc<Shared>>, request: R
     };
     let admitted = one_host(&request).and_then(|()| admit(&shared, class, peer));
     let mut response = match admitted {
+        Err(refused) if for_operators => refused.into_problem(),
         Err(refused) => refused.into_response(),
         Ok(()) => match shared.secure.redirect(peer, class, request.uri(), request.headers()) {
             Some(redirect) => redirect,

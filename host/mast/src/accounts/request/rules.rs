@@ -40,9 +40,15 @@ pub enum InvalidLine {
         /// The list.
         list: &'static str,
     },
-    /// Too much.
-    #[error("{0}")]
-    TooLong(&'static str),
+    /// A list.
+    #[error("{list} has too many items: at most {MOST_ITEMS}")]
+    TooMany {
+        /// The list.
+        list: &'static str,
+    },
+    /// Too much for operators to read.
+    #[error("notes have at most 4000 characters")]
+    Notes,
     /// A mail address.
     #[error("email is not usable: write it as name@host, at most 254 characters")]
     Email,
@@ -56,7 +62,27 @@ pub enum InvalidLine {
     },
     /// More lines at once than are hashed in time.
     #[error("{0} lines at once are too many: send at most 1,000 with passwords, 20,000 with hashes")]
-    TooMany(usize),
+    TooManyLines(usize),
+}
+
+impl InvalidLine {
+    /// The field of the request that is to blame; none where it is not one alone.
+    pub fn field(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Username(_) => "username",
+            Self::Password => "password",
+            Self::PasswordHash | Self::TwoPasswords => "password_hash",
+            Self::MaxConnections(_) => "max_connections",
+            Self::Mac(_) => "macs",
+            Self::Network(_) => "networks",
+            Self::Country(_) => "countries",
+            Self::Item { list } | Self::TooMany { list } => list,
+            Self::Notes => "notes",
+            Self::Email => "email",
+            Self::Bouquet { .. } => "bouquets",
+            Self::TooManyLines(_) => return None,
+        })
+    }
 }
 
 /// Brings a line into its normal form, or says what is wrong with it.
@@ -91,12 +117,13 @@ pub(in crate::accounts) fn check_record(line: &mut LineRecord) -> Result<(), Inv
             return Err(InvalidLine::Item { list });
         }
     }
-    let lists = [&line.bouquets, &line.macs, &line.outputs, &line.profiles, &line.networks, &line.countries];
-    if lists.into_iter().chain([&line.devices]).any(|list| list.len() > MOST_ITEMS) {
-        return Err(InvalidLine::TooLong("a list has at most 64 items"));
+    let more = [("macs", &line.macs), ("networks", &line.networks), ("countries", &line.countries)];
+    let lists = named.into_iter().chain(more).chain([("devices", &line.devices)]);
+    if let Some((list, _)) = lists.into_iter().find(|(_, items)| items.len() > MOST_ITEMS) {
+        return Err(InvalidLine::TooMany { list });
     }
     if line.notes.chars().count() > 4_000 {
-        return Err(InvalidLine::TooLong("notes have at most 4000 characters"));
+        return Err(InvalidLine::Notes);
     }
     let mail = |email: &String| {
         email.len() <= 254
