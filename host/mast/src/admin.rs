@@ -17,8 +17,10 @@ mod catalog;
 pub mod client;
 mod error;
 mod extract;
+mod health;
 mod keys;
 mod lines;
+mod live;
 mod once;
 mod openapi;
 mod operators;
@@ -27,22 +29,27 @@ mod resellers;
 mod session;
 mod sessions;
 mod socket;
+mod sources;
 mod status;
 #[cfg(test)]
 mod tests;
 
 pub use error::{AdminError, ErrorBody, ErrorView, Problem};
+pub use health::{Check, HealthView};
 pub use keys::{KeyView, MadeKeyView};
 pub use lines::{Created, LineView};
+pub use live::OnAirView;
 pub use operators::OperatorView;
 pub use page::Page;
 pub use resellers::{BalanceView, EntryView, LimitsView, PlanView, ResellerView, RightsView, RowView, TermView};
 pub use sessions::{BanRequest, BanView, MadeBan, WatchView};
 pub use socket::{ControlSocket, SocketError};
+pub use sources::{PluginView, SourceView};
 pub use status::StatusPart;
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -54,9 +61,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
+use crate::extensions::Extensions;
 use crate::operators::Operators;
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
+use crate::tuner::{Transcoder, Tuner};
 use access::{Door, Guard};
 use once::InFlight;
 
@@ -82,14 +91,30 @@ pub struct AdminDeps {
     pub resellers: Resellers,
     /// Who watches, and who may not.
     pub sessions: Sessions,
+    /// What only a running host has.
+    pub running: Option<Running>,
     /// What the rooms say of themselves. The part `http` holds `listening`, the address of the HTTP side, for printed URLs; `instances`
     /// the plugin instances.
     pub status: Vec<StatusPart>,
 }
 
+/// The rooms that a command without a server does not have.
+pub struct Running {
+    /// Channels.
+    pub tuner: Tuner,
+    /// Plugin instances.
+    pub extensions: Extensions,
+    /// FFmpeg.
+    pub transcoder: Transcoder,
+    /// Where the store is.
+    pub data_dir: PathBuf,
+}
+
 struct Context {
     deps: AdminDeps,
     started: Timestamp,
+    /// The same moment, on a clock that nobody sets.
+    began: Instant,
     in_flight: InFlight,
     /// The OpenAPI document, as it is sent.
     document: String,
@@ -108,7 +133,8 @@ impl Admin {
     pub fn new(deps: AdminDeps) -> Self {
         let (_, document) = routes().split_for_parts();
         let document = openapi::finish(document);
-        let context = Context { deps, started: Timestamp::now(), in_flight: InFlight::default(), document };
+        let (started, began) = (Timestamp::now(), Instant::now());
+        let context = Context { deps, started, began, in_flight: InFlight::default(), document };
         Self { context: Arc::new(context) }
     }
 
@@ -167,6 +193,9 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
         .merge(keys::routes())
         .merge(audit::routes())
         .merge(status::routes())
+        .merge(health::routes())
+        .merge(live::routes())
+        .merge(sources::routes())
         .merge(lines::routes())
         .merge(resellers::routes())
         .merge(sessions::routes())

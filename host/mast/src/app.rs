@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
-use crate::admin::{Admin, AdminDeps, ControlSocket};
+use crate::admin::{Admin, AdminDeps, ControlSocket, Running};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryConfig, Deps};
@@ -126,6 +126,12 @@ impl App {
             catalog: opened.catalog,
             resellers: opened.resellers,
             sessions: opened.sessions.clone(),
+            running: Some(Running {
+                tuner: tuner.clone(),
+                extensions,
+                transcoder: transcoder.clone(),
+                data_dir: config.data_dir.clone(),
+            }),
             status: parts.collect(),
         });
         let settings =

@@ -27,12 +27,13 @@ pub use resolve::ResolveError;
 pub use source::{SourceCalls, SourceEntry, SourceSet};
 pub use status::{SourceStatus, SourceWarning};
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use mast_model::{Category, CategoryId, Channel, ChannelId, InstanceId, Line};
 use mast_store::{StateStore, StoreError};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,6 +55,8 @@ struct Shared {
     snapshot: ArcSwap<Snapshot>,
     sources: ArcSwap<SourceSet>,
     statuses: Statuses,
+    /// Wakes the tasks of sources, by source.
+    wakes: Mutex<BTreeMap<InstanceId, Arc<Notify>>>,
     changes: watch::Sender<u64>,
     /// Held over store and snapshot, so that both change in one order.
     editing: Mutex<()>,
@@ -69,6 +72,7 @@ impl Catalog {
             delivered,
             sources: ArcSwap::default(),
             statuses: Statuses::default(),
+            wakes: Mutex::default(),
             changes: watch::Sender::new(0),
             editing: Mutex::default(),
         };
@@ -190,6 +194,21 @@ impl Catalog {
     /// How each source in the set is doing, by name.
     pub fn statuses(&self) -> Vec<SourceStatus> {
         self.shared.statuses.all()
+    }
+
+    /// Has a source refreshed now, before it is due. One that is being refreshed is refreshed once more behind that.
+    pub fn refresh(&self, source: &str) -> Result<(), EditError> {
+        let wakes = self.shared.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+        match wakes.iter().find(|(id, _)| id.as_str() == source) {
+            Some((_, wake)) => {
+                wake.notify_one();
+                Ok(())
+            }
+            None if self.statuses().iter().any(|status| status.source == source) => {
+                Err(EditError::Conflict(format!("source {source} is not loaded, and cannot be refreshed")))
+            }
+            None => Err(EditError::NotFound(format!("source {source}"))),
+        }
     }
 
     /// Sources that have neither delivered anything, now or before a restart, nor finished a first attempt. Ready when empty: a

@@ -1,4 +1,4 @@
-//! The command line: `mast serve|check|line|session|ban|operator|apikey|reseller|plan ...`.
+//! The command line: `mast serve|check|status|line|session|ban|operator|apikey|reseller|plan ...`.
 //!
 //! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
 //! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
@@ -15,6 +15,7 @@ mod plan;
 mod reseller;
 mod serve;
 mod session;
+mod status;
 mod urls;
 
 use std::io::BufRead;
@@ -49,6 +50,14 @@ enum Command {
     /// Add, list and switch lines, whether or not a server runs
     #[command(subcommand)]
     Line(line::LineCommand),
+    /// Say how a running server does
+    Status {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// See who watches, and end it
     #[command(subcommand)]
     Session(session::SessionCommand),
@@ -118,6 +127,7 @@ pub fn run() -> ExitCode {
         Command::Serve(config) => (false, serve::run(&config.config)),
         Command::Check { config, json } => return check::run(&config.config, json),
         Command::Line(command) => (command.json(), line::run(command)),
+        Command::Status { config, json } => (json, status::run(&config, json)),
         Command::Session(command) => (command.json(), session::run(command)),
         Command::Ban(command) => (command.json(), ban::run(command)),
         Command::Operator(command) => (command.json(), operator::run(command)),

@@ -21,7 +21,7 @@ mod watch;
 pub use bundled::Bundled;
 pub use check::check;
 pub use services::{ActiveConnections, LineView, PlaybackUrls, Rooms};
-pub use status::{InstanceState, InstanceStatus};
+pub use status::{GrantStatus, InstanceState, InstanceStatus};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,7 +154,12 @@ impl Extensions {
 
     /// How each instance file is doing, by name.
     pub fn statuses(&self) -> Vec<InstanceStatus> {
-        self.shared.table.load().statuses.clone()
+        let table = self.shared.table.load();
+        let with_poisoned = |status: &InstanceStatus| {
+            let poisoned = table.poisoned.get(&status.instance).map_or(0, |read| read());
+            InstanceStatus { poisoned, ..status.clone() }
+        };
+        table.statuses.iter().map(with_poisoned).collect()
     }
 
     /// Moves with every change of any instance: routes and verdicts may differ from now on.

@@ -29,7 +29,7 @@ mod upstream;
 mod warm;
 mod watchdog;
 
-pub use channel::{ChannelReport, Feed, Follower, Need, TuneError};
+pub use channel::{ChannelReport, Feed, Follower, LastFailure, Need, TuneError};
 pub use fault::{Failure, UpstreamFault};
 pub use published::{PlaylistBytes, Published};
 pub use state::State;
@@ -171,6 +171,16 @@ impl Tuner {
             self.shared.channels.load().values().map(|channel| ChannelReport::of(channel)).collect();
         reports.sort_unstable_by_key(|report| report.channel);
         reports
+    }
+
+    /// A channel, where it was ever wanted.
+    pub fn report(&self, channel: ChannelId) -> Option<ChannelReport> {
+        self.shared.channels.load().get(&channel).map(|channel| ChannelReport::of(channel))
+    }
+
+    /// Scheme and host of the upstream that a channel plays or played last; for operators.
+    pub fn upstream(&self, report: &ChannelReport) -> Option<String> {
+        self.shared.parts.upstreams.redacted(report.channel, report.upstream)
     }
 
     /// Bytes of segments held for all channels.

@@ -267,6 +267,7 @@ async fn lines_while_a_server_runs() {
         operators,
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
         sessions: Sessions::open(Arc::clone(&store)).expect("an empty store"),
+        running: None,
         status: vec![status],
         store,
     });

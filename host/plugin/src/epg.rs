@@ -18,7 +18,7 @@ use crate::state::{InstanceContext, State};
 /// A loaded guide importer. Cheap to clone; calls run on the batch threads, each on a fresh instance.
 #[derive(Clone)]
 pub struct Epg {
-    guest: BatchGuest,
+    pub(crate) guest: BatchGuest,
     importer: importer::GuestIndices,
 }
 

@@ -1,6 +1,7 @@
 //! From wasmtime's errors to [`CallFailure`].
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 
@@ -36,6 +37,14 @@ impl InstanceContext {
 
 /// What went wrong when wasmtime says that something did; the store is not to be used again.
 pub(crate) fn of_trap(error: &wasmtime::Error, state: &State) -> CallFailure {
+    let failure = cause(error, state);
+    if !matches!(failure, CallFailure::Busy(_)) {
+        state.instance.poisoned.fetch_add(1, Ordering::Relaxed);
+    }
+    failure
+}
+
+fn cause(error: &wasmtime::Error, state: &State) -> CallFailure {
     let limits = &state.instance.limits;
     let trap = error.downcast_ref::<Trap>();
     if trap == Some(&Trap::Interrupt) {

@@ -24,6 +24,7 @@ pub mod services;
 mod settings;
 mod source;
 pub mod spec;
+mod standing;
 mod state;
 
 pub use call::{CallError, CallFailure};
@@ -35,6 +36,7 @@ pub use policy::Policy;
 pub use runtime::Runtime;
 pub use source::Source;
 pub use spec::{Grants, InstanceSpec, Limits, RuntimeConfig, RuntimeError};
+pub use standing::Standing;
 
 /// A loaded plugin instance of any kind.
 pub enum Instance {

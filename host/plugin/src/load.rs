@@ -2,6 +2,7 @@
 //! want to hear of it.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -80,6 +81,7 @@ pub(crate) fn load(
         services,
         log_rate: LogRate::new(),
         started: Instant::now(),
+        poisoned: AtomicU64::new(0),
     });
     let runtime = Arc::clone(runtime);
     Ok(match kind {

@@ -23,11 +23,11 @@ const ROUTES_MAX: usize = 256;
 /// A loaded output. Cheap to clone; `handle` blocks (run it on a blocking thread), instances are pooled.
 #[derive(Clone)]
 pub struct Output {
-    pool: Arc<Pool<Exports>>,
+    pub(crate) pool: Arc<Pool<Exports>>,
     routes: Arc<[Route]>,
 }
 
-struct Exports {
+pub(crate) struct Exports {
     lifecycle: lifecycle::Guest,
     handler: handler::Guest,
 }

@@ -35,11 +35,11 @@ const FIELDS: [(&str, KeyField); 8] = [
 /// A loaded policy. Cheap to clone; `decide` is quick enough for a serving thread.
 #[derive(Clone)]
 pub struct Policy {
-    pool: Arc<Pool<Exports>>,
+    pub(crate) pool: Arc<Pool<Exports>>,
     key_fields: Arc<[KeyField]>,
 }
 
-struct Exports {
+pub(crate) struct Exports {
     lifecycle: lifecycle::Guest,
     policy: policy::Guest,
 }

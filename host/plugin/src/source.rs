@@ -21,7 +21,7 @@ const RESOLVER: &str = "mast:source/resolver";
 /// A loaded source. Cheap to clone; calls run on the batch threads, each on a fresh instance.
 #[derive(Clone)]
 pub struct Source {
-    guest: BatchGuest,
+    pub(crate) guest: BatchGuest,
     catalog: catalog::GuestIndices,
     resolver: Option<resolver::GuestIndices>,
 }

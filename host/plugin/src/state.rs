@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use mast_model::{ByteSize, InstanceId};
@@ -36,6 +37,8 @@ pub(crate) struct InstanceContext {
     pub(crate) services: Services,
     pub(crate) log_rate: LogRate,
     pub(crate) started: Instant,
+    /// Instances that trapped, or were stopped, and were thrown away for it.
+    pub(crate) poisoned: AtomicU64,
 }
 
 impl InstanceContext {

@@ -3,6 +3,7 @@
 mod attacks;
 mod business;
 mod contract;
+mod doing;
 mod resellers;
 mod roles;
 mod watching;

@@ -12,7 +12,7 @@ fn workspace() -> PathBuf {
 }
 
 /// Builds a plugin crate of this repository; a build that is up to date takes no time.
-fn plugin(folder: &str) -> PathBuf {
+pub(crate) fn plugin(folder: &str) -> PathBuf {
     let crate_dir = workspace().join(folder);
     let built = mast_plugin_build::build_plugin(&crate_dir, &workspace().join("target/test-plugins"), &mut |_| {});
     built.unwrap_or_else(|error| panic!("{folder}: {error:#}")).canonicalize().unwrap()

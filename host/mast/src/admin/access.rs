@@ -111,7 +111,13 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("PUT", "/api/v1/rules", Needs(CatalogWrite)),
     ("POST", "/api/v1/rules/preview", Needs(CatalogRead)),
     ("GET", "/api/v1/sources", Needs(CatalogRead)),
+    ("GET", "/api/v1/sources/{name}", Needs(CatalogRead)),
+    ("POST", "/api/v1/sources/{name}/refresh", Needs(CatalogWrite)),
     ("GET", "/api/v1/plugins", Needs(CatalogRead)),
+    ("GET", "/api/v1/plugins/{name}", Needs(CatalogRead)),
+    ("GET", "/api/v1/health", Needs(StatusRead)),
+    ("GET", "/api/v1/channels/on-air", Needs(StatusRead)),
+    ("GET", "/api/v1/channels/{id}/on-air", Needs(StatusRead)),
 ];
 
 /// What a route needs; none for a route that does not exist.

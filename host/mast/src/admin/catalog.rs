@@ -1,4 +1,4 @@
-//! `/api/v1/channels`, `categories`, `bouquets`, `rules`, `sources`, `plugins`: the catalogue, and what operators change about it.
+//! `/api/v1/channels`, `categories`, `bouquets`, `rules`: the catalogue, and what operators change about it.
 
 mod bouquets;
 mod rules;
@@ -28,8 +28,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
         .routes(routes!(reset_channel))
         .routes(routes!(categories))
         .routes(routes!(category, edit_category))
-        .routes(routes!(sources))
-        .routes(routes!(plugins))
         .merge(bouquets::routes())
         .merge(rules::routes())
 }
@@ -245,17 +243,4 @@ async fn edit_category(
     let edit = catalog.edit_category(CategoryId(id), expected, patch, change).await?;
     tracing::info!(category = id, "category edited");
     Ok(Tagged::new(edit.revision, category_view(catalog, CategoryId(id))?).into_response())
-}
-
-/// How each source is doing.
-#[utoipa::path(get, path = "/api/v1/sources", tag = "catalogue", responses((status = 200, body = Value)))]
-async fn sources(State(context): Shared) -> Json<Value> {
-    Json(json!({ "items": context.deps.catalog.statuses() }))
-}
-
-/// How each plugin instance is doing.
-#[utoipa::path(get, path = "/api/v1/plugins", tag = "catalogue", responses((status = 200, body = Value)))]
-async fn plugins(State(context): Shared) -> Json<Value> {
-    let items = context.part("instances");
-    Json(json!({ "items": if items.is_null() { json!([]) } else { items } }))
 }

@@ -214,10 +214,16 @@ fn short(network: IpNet) -> String {
 /// An address or a network in its shortest form, IPv4 written as IPv4.
 fn network(text: &str) -> Result<IpNet, AdminError> {
     let text = text.trim();
-    let single = || text.parse::<IpAddr>().ok().map(|address| IpNet::from(address.to_canonical()));
-    let network = text.parse::<IpNet>().ok().or_else(single);
+    let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
     let wrong = || AdminError::field("address", format!("{text:?} is neither an address nor a network"));
-    Ok(network.ok_or_else(wrong)?.trunc())
+    let network = text.parse::<IpNet>().ok().or_else(single).ok_or_else(wrong)?;
+    // Addresses of viewers are never written as IPv4 in IPv6.
+    let as_ipv4 = match network {
+        IpNet::V6(mapped) => mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96)),
+        IpNet::V4(_) => None,
+    };
+    let as_ipv4 = as_ipv4.and_then(|(address, length)| IpNet::new(address.into(), length).ok());
+    Ok(as_ipv4.unwrap_or(network).trunc())
 }
 
 /// Which bans.
@@ -307,6 +313,7 @@ mod tests {
             ("192.0.2.7", Some("192.0.2.7")),
             (" 192.0.2.7/24 ", Some("192.0.2.0/24")),
             ("::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7/120", Some("192.0.2.0/24")),
             ("2001:db8::1/64", Some("2001:db8::/64")),
             ("192.0.2.7/33", None),
             ("host.example", None),

@@ -22,13 +22,6 @@ pub struct StatusPart {
     pub read: Box<dyn Fn() -> Value + Send + Sync>,
 }
 
-impl Context {
-    /// What one room says; null where it says nothing.
-    pub(super) fn part(&self, name: &str) -> Value {
-        self.deps.status.iter().find(|part| part.name == name).map_or(Value::Null, |part| (part.read)())
-    }
-}
-
 /// Version, start, number of lines, and what each room says of itself.
 #[utoipa::path(get, path = "/api/v1/status", tag = "status", responses((status = 200, body = Value)))]
 async fn show(State(context): Shared) -> Json<Value> {

@@ -37,6 +37,7 @@ fn over(store: Box<dyn StateStore>) -> Admin {
         operators,
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
         sessions: Sessions::open(Arc::clone(&store)).unwrap(),
+        running: None,
         status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],
         store,
     })

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use mast_plugin::records::Pairs;
 use mast_plugin::{CallFailure, services};
 use mast_store::Validator;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,8 @@ pub(super) struct SourceTask {
     /// Refreshes at a time, of all sources.
     pub(super) permits: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
+    /// Somebody does not want to wait until it is due.
+    pub(super) wake: Arc<Notify>,
 }
 
 /// Why a refresh changed nothing.
@@ -81,6 +83,7 @@ impl SourceTask {
         tokio::select! {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(wait) => true,
+            () = self.wake.notified() => true,
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mast_model::InstanceId;
-use mast_plugin::CallError;
 use mast_plugin::records::{Refreshed, Upstream};
 use mast_plugin::services::{BoxFuture, CatalogSink, Validator};
+use mast_plugin::{CallError, Standing};
 
 /// The calls of a loaded source.
 pub trait SourceCalls: Send + Sync + 'static {
@@ -21,6 +21,10 @@ pub trait SourceCalls: Send + Sync + 'static {
     fn resolves(&self) -> bool;
     /// See [`mast_plugin::Source::resolve`].
     fn resolve<'a>(&'a self, key: &'a str, attempt: u32) -> BoxFuture<'a, Result<Upstream, CallError>>;
+    /// How the plugin is doing; none where it is no plugin.
+    fn standing(&self) -> Option<Standing> {
+        None
+    }
 }
 
 impl SourceCalls for mast_plugin::Source {
@@ -38,6 +42,10 @@ impl SourceCalls for mast_plugin::Source {
 
     fn resolve<'a>(&'a self, key: &'a str, attempt: u32) -> BoxFuture<'a, Result<Upstream, CallError>> {
         Box::pin(self.resolve(key, attempt))
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.standing())
     }
 }
 

@@ -7,22 +7,26 @@ use jiff::Timestamp;
 use mast_model::InstanceId;
 use mast_plugin::records::Pairs;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::import::Remarks;
 use super::source::SourceSet;
 
 /// How one source is doing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceStatus {
     /// The source instance.
     pub source: String,
     /// A refresh is under way.
     pub refreshing: bool,
     /// When the last refresh ended, either way.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_attempt: Option<Timestamp>,
     /// When a refresh last succeeded, with or without change; also before a restart.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_success: Option<Timestamp>,
     /// When the next is due.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub next_attempt: Option<Timestamp>,
     /// Why the last refresh failed; none where it succeeded.
     pub error: Option<String>,
@@ -35,13 +39,15 @@ pub struct SourceStatus {
     /// All of them, counted.
     pub warning_count: u64,
     /// What was delivered and cannot be kept yet, counted: `movie`, `series`, `episode`.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub skipped: BTreeMap<&'static str, u64>,
     /// The plugin's own counts and remarks.
+    #[schema(value_type = Vec<Vec<String>>)]
     pub remarks: Pairs,
 }
 
 /// An item that was left out or mended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SourceWarning {
     /// Which.
     pub item: String,

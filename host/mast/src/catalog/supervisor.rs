@@ -1,10 +1,10 @@
 //! Follows the set of sources: one task for each, started anew when its instance was.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use mast_model::InstanceId;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -77,12 +77,17 @@ fn with_own(set: &Arc<SourceSet>, own: Option<&SourceEntry>) -> Arc<SourceSet> {
 }
 
 impl Supervisor {
+    fn wakes(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Arc<Notify>>> {
+        self.catalog.shared.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn follow(&mut self, set: &SourceSet, reloaded: bool) {
         let wanted = |id: &InstanceId| set.iter().any(|entry| entry.id == *id && entry.calls.is_some());
         // A task that is stopped ends by itself; the tracker waits for it.
         for (_, gone) in self.running.extract_if(.., |id, _| !wanted(id)) {
             gone.stop.cancel();
         }
+        self.wakes().retain(|id, _| wanted(id));
         for entry in set {
             let current = self.running.get(&entry.id).map(|running| running.generation);
             if current != Some(entry.generation) {
@@ -98,6 +103,8 @@ impl Supervisor {
             running.task
         });
         let stop = self.stop.child_token();
+        let wake = Arc::new(Notify::new());
+        self.wakes().insert(entry.id.clone(), Arc::clone(&wake));
         let task = SourceTask {
             catalog: self.catalog.clone(),
             entry: entry.clone(),
@@ -105,6 +112,7 @@ impl Supervisor {
             timing: self.timing,
             permits: Arc::clone(&self.permits),
             stop: stop.clone(),
+            wake,
         };
         let task = self.tasks.spawn(task.run(previous, reloaded));
         self.running.insert(entry.id.clone(), Running { generation: entry.generation, stop, task });

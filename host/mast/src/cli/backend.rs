@@ -117,6 +117,7 @@ fn own(store: Arc<dyn StateStore>, config: &Config) -> Result<Admin, StoreError>
         operators,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
         sessions: Sessions::open(Arc::clone(&store))?,
+        running: None,
         status: Vec::new(),
         store,
     }))

@@ -83,8 +83,13 @@ fn read_file(path: &Path, max: u64) -> Result<Vec<u8>, ComponentError> {
     Ok(bytes)
 }
 
+/// In hexadecimal digits, lower case.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
 fn check(path: &Path, bytes: &[u8], expected: &str) -> Result<(), ComponentError> {
-    let actual = hex::encode(Sha256::digest(bytes));
+    let actual = sha256(bytes);
     if actual.eq_ignore_ascii_case(expected) {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mast_model::Span;
 use mast_plugin::services::Services;
-use mast_plugin::{Grants, Instance, InstanceSpec, Kind, LoadError, Runtime};
+use mast_plugin::{Grants, Instance, InstanceSpec, Kind, LoadError, Runtime, Standing};
 
 use super::bundled::Bundled;
 use super::component;
@@ -24,15 +24,31 @@ pub(super) enum Loaded {
     /// With the default that the manifest declares for `[config] refresh`.
     Source(Arc<dyn SourceCalls>, Option<String>),
     /// Checked at load; its first caller comes with the guide.
-    Epg,
+    Epg(mast_plugin::Epg),
     Output(mast_plugin::Output),
     Policy(Arc<dyn PolicyCalls>),
+}
+
+impl Loaded {
+    /// How it is doing; none for what is no plugin.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Source(calls, _) => calls.standing(),
+            Self::Epg(epg) => Some(epg.standing()),
+            Self::Output(output) => Some(output.standing()),
+            Self::Policy(calls) => calls.standing(),
+        }
+    }
 }
 
 /// Loads plugins; a seam for tests. Blocks.
 pub(super) trait Loader: Send + Sync + 'static {
     /// The reason of a failure names cause and fix.
     fn load(&self, config: &InstanceConfig) -> Result<Loaded, String>;
+    /// SHA-256 of the component, hexadecimal.
+    fn hash(&self, _: &InstanceConfig) -> Option<String> {
+        None
+    }
 }
 
 /// The real thing.
@@ -49,10 +65,14 @@ impl Loader for PluginLoader {
         let loaded = self.runtime.load(&component, self.spec(config), self.services.clone());
         Ok(match loaded.map_err(|error| reason(&error))? {
             Instance::Source(source) => Loaded::Source(Arc::new(source), self.declared_refresh(&component)),
-            Instance::Epg(_) => Loaded::Epg,
+            Instance::Epg(epg) => Loaded::Epg(epg),
             Instance::Output(output) => Loaded::Output(output),
             Instance::Policy(policy) => Loaded::Policy(Arc::new(policy)),
         })
+    }
+
+    fn hash(&self, config: &InstanceConfig) -> Option<String> {
+        component::read(&config.component, self.bundled).ok().map(|bytes| component::sha256(&bytes))
     }
 }
 

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use mast_model::InstanceId;
-use mast_plugin::CallError;
 use mast_plugin::records::{AuthRequest, Decision, KeyField};
+use mast_plugin::{CallError, Standing};
 use quick_cache::sync::Cache;
 
 use super::Verdict;
@@ -36,6 +36,10 @@ pub(super) trait PolicyCalls: Send + Sync + 'static {
     fn key_fields(&self) -> &[KeyField];
     /// See [`mast_plugin::Policy::decide`].
     fn decide(&self, request: &AuthRequest) -> Result<Decision, CallError>;
+    /// How the plugin is doing; none where it is no plugin.
+    fn standing(&self) -> Option<Standing> {
+        None
+    }
 }
 
 impl PolicyCalls for mast_plugin::Policy {
@@ -45,6 +49,10 @@ impl PolicyCalls for mast_plugin::Policy {
 
     fn decide(&self, request: &AuthRequest) -> Result<Decision, CallError> {
         self.decide(request)
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(self.standing())
     }
 }
 

@@ -19,8 +19,8 @@ use super::component::Fingerprint;
 use super::config::{Component, InstanceConfig, OnError, PluginsConfig};
 use super::load::{Loaded, Loader, refresh_interval, refresh_or_default};
 use super::policy::Policy;
-use super::status::{InstanceState, InstanceStatus};
-use super::table::{Member, Table};
+use super::status::{GrantStatus, InstanceState, InstanceStatus};
+use super::table::{Member, Reading, Table};
 use crate::catalog::{SourceEntry, SourceSet};
 use crate::config::Problems;
 use files::Listing;
@@ -65,6 +65,8 @@ struct Running {
     changed_at: Option<Timestamp>,
     refresh: Duration,
     loaded: Loaded,
+    /// SHA-256 of the component.
+    hash: Option<String>,
     policy: Option<Arc<Policy>>,
 }
 
@@ -187,6 +189,7 @@ impl Registry {
             generation: self.generation,
             changed_at: files::changed_at(path, component),
             refresh,
+            hash: self.loader.hash(config),
             loaded,
             policy,
         })
@@ -233,7 +236,12 @@ impl Registry {
             Some(Member { id: InstanceId::new(name).ok()?, output: None, policy: entry.broken.clone(), upstream: None })
         }));
         members.sort_by(|a, b| a.id.cmp(&b.id));
-        Table::new(members, statuses)
+        let poisoned = self.entries.iter().filter_map(|(name, entry)| {
+            let running = entry.running.clone()?;
+            let read = move || running.loaded.standing().map_or(0, |standing| standing.poisoned);
+            Some((name.clone(), Box::new(read) as Reading))
+        });
+        Table { poisoned: poisoned.collect(), ..Table::new(members, statuses) }
     }
 
     /// What the catalogue keeps refreshed. A source that cannot be loaded stays in the set, and with it its last good lineup.
@@ -311,6 +319,10 @@ impl Entry {
             since: self.since,
             running: self.running.is_some(),
             problems: Vec::new(),
+            version: self.running.as_ref().and_then(|one| Some(one.loaded.standing()?.version.to_string())),
+            sha256: self.running.as_ref().and_then(|running| running.hash.clone()),
+            poisoned: 0,
+            grants: self.current_config().map(|config| GrantStatus::of(&config.grant)).unwrap_or_default(),
         }
     }
 }

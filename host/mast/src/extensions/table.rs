@@ -20,7 +20,12 @@ pub(super) struct Table {
     /// How the channels of each source are fetched.
     pub(super) upstreams: HashMap<InstanceId, Arc<UpstreamConfig>>,
     pub(super) statuses: Vec<InstanceStatus>,
+    /// How many of its instances were thrown away, by name.
+    pub(super) poisoned: HashMap<String, Reading>,
 }
+
+/// A number that moves while the table stays.
+pub(super) type Reading = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// What one instance brings along.
 pub(super) struct Member {

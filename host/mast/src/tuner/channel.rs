@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
+use jiff::Timestamp;
 use mast_media::Codecs;
 use mast_model::ChannelId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::fault::UpstreamFault;
+use super::fault::{Failure, UpstreamFault};
 use super::published::Published;
 use super::state::State;
 use super::trail::{Look, Position, Trail};
@@ -26,6 +27,16 @@ pub(crate) struct Channel {
     pub(crate) published: ArcSwap<Published>,
     pub(crate) trail: Trail,
     pub(crate) counts: Counts,
+    pub(crate) last_failure: ArcSwapOption<LastFailure>,
+}
+
+/// Why an upstream failed, and when; for operators.
+#[derive(Debug, Clone)]
+pub struct LastFailure {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub failure: Failure,
 }
 
 /// Who wants a channel.
@@ -168,6 +179,7 @@ impl Channel {
             published: ArcSwap::default(),
             trail: Trail::default(),
             counts: Counts::default(),
+            last_failure: ArcSwapOption::empty(),
         }
     }
 }
@@ -265,6 +277,8 @@ pub struct ChannelReport {
     pub skips: u64,
     /// Why it does not play.
     pub fault: Option<UpstreamFault>,
+    /// Why an upstream failed last, also where another plays since.
+    pub last_failure: Option<Arc<LastFailure>>,
     /// Viewers see the slate.
     pub slate: bool,
     /// Which of its upstreams plays or played last, from 0.
@@ -284,6 +298,11 @@ pub struct ChannelReport {
 }
 
 impl ChannelReport {
+    /// What there is to say of a channel that nobody has wanted yet.
+    pub fn idle(channel: ChannelId) -> Self {
+        Self::of(&Channel::new(channel))
+    }
+
     pub(crate) fn of(channel: &Channel) -> Self {
         let status = *channel.status.borrow();
         let published = channel.published.load();
@@ -298,6 +317,7 @@ impl ChannelReport {
             continuity_errors: load(&channel.counts.continuity_errors),
             skips: channel.trail.skips(),
             fault: status.trouble.map(|trouble| trouble.fault),
+            last_failure: channel.last_failure.load_full(),
             slate: status.slate,
             upstream: channel.counts.upstream.load(Ordering::Relaxed),
             warm: channel.feeds.borrow().warm > 0,

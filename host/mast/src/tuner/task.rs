@@ -16,13 +16,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::TryFutureExt;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Parts;
 use super::backoff::Backoff;
-use super::channel::{Channel, Feeds, Status, Trouble};
+use super::channel::{Channel, Feeds, LastFailure, Status, Trouble};
 use super::fault::Failure;
 use super::intake::{Intake, IntakeConfig, IntakeEvent, Media};
 use super::link::{Link, Opened};
@@ -314,6 +315,8 @@ impl ChannelTask {
     fn failed(&mut self, failure: &Failure) {
         let now = Instant::now();
         self.channel.counts.restarts.fetch_add(1, Ordering::Relaxed);
+        let last = LastFailure { at: Timestamp::now(), failure: failure.clone() };
+        self.channel.last_failure.store(Some(Arc::new(last)));
         let upstreams = self.parts.upstreams.count(self.channel.id);
         let makes_way = failure.fault.is_silence() || failure.fault.is_verdict();
         let mut retry_at = self.backoff.failed(now, upstreams, makes_way);

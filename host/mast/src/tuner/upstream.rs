@@ -87,6 +87,10 @@ pub trait Upstreams: Send + Sync + 'static {
     fn count(&self, channel: ChannelId) -> usize;
     /// Opens the `turn`-th upstream, counted round and round, up to its response head.
     fn open(&self, channel: ChannelId, turn: u32, claim: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>>;
+    /// Scheme and host of the upstream in a place, counted as in turns; none where that is not known.
+    fn redacted(&self, _channel: ChannelId, _place: usize) -> Option<String> {
+        None
+    }
     /// What viewers see while no upstream works; none where the operator supplied nothing.
     fn slate(&self, channel: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>>;
 }

@@ -138,7 +138,7 @@ async fn whoever_is_banned_is_let_in_again_when_it_is_over() {
 
     for (body, field) in [
         (json!({ "address": "127.0.0.1", "seconds": 60 }), json!("address")),
-        (json!({ "address": "::ffff:127.0.0.0/8", "seconds": 60 }), json!("address")),
+        (json!({ "address": "::ffff:127.0.0.0/104", "seconds": 60 }), json!("address")),
         (json!({ "address": "everybody", "seconds": 60 }), json!("address")),
         (json!({ "line": line, "seconds": 0 }), json!("seconds")),
         (json!({ "line": line, "address": "192.0.2.7", "seconds": 60 }), Value::Null),

@@ -73,6 +73,12 @@ impl Upstreams for CatalogUpstreams {
         })
     }
 
+    fn redacted(&self, channel: ChannelId, place: usize) -> Option<String> {
+        let (member, attempt) = self.turn(channel, u32::try_from(place).ok()?)?;
+        let stored = usize::try_from(attempt).ok().and_then(|attempt| member.upstreams.get(attempt));
+        Some(stored.map_or_else(|| format!("made by source {}", member.source), |upstream| upstream.url.redacted()))
+    }
+
     fn slate(&self, channel: ChannelId) -> Option<BoxFuture<'static, Result<OpenUpstream, Failure>>> {
         let own = self.channels.get(&channel).and_then(|config| config.slate.clone());
         let path = own.or_else(|| self.slate.clone())?;
