@@ -3,13 +3,13 @@
 //!
 //! Hashes of bcrypt, as other panels have them, are verified and never made.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use mast_model::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -62,12 +62,71 @@ pub(crate) fn hash(password: &str) -> Result<Secret, HashingError> {
 }
 
 /// Whether a password belongs to a hash. Blocks.
-fn verify(password: &str, hash: &str) -> bool {
+fn verify(password: &str, hash: &str, room: &mut Room) -> bool {
     if is_bcrypt(hash) {
         return bcrypt::verify(password, hash).unwrap_or(false);
     }
     // Any other hash in the store is one that `hash` made.
-    PasswordHash::new(hash).is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok())
+    PasswordHash::new(hash).is_ok_and(|hash| matches(password, &hash, room).unwrap_or(false))
+}
+
+/// None where it is no hash of argon2id.
+fn matches(password: &str, hash: &PasswordHash, room: &mut Room) -> Option<bool> {
+    let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+    if hash.algorithm.as_str() != "argon2id" || hash.version != Some(Version::V0x13.into()) {
+        return None;
+    }
+    let params = Params::try_from(hash).ok()?;
+    room.resize(params.block_count(), Block::default());
+    let mut output = vec![0; expected.len()];
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon2.hash_password_into_with_memory(password.as_bytes(), salt, &mut output, &mut room[..]).ok()?;
+    // Compared in the same time wherever they differ.
+    Some(Output::new(&output).ok()? == *expected)
+}
+
+/// Memory of a hash, 19 MiB.
+type Room = Vec<Block>;
+
+/// Memory that the kernel gives anew for each hash costs it a third more time. So it is kept, but only while others wait.
+#[derive(Default)]
+struct Rooms {
+    waiting: AtomicUsize,
+    spare: Mutex<Vec<Room>>,
+}
+
+impl Rooms {
+    fn with<T>(&self, work: impl FnOnce(&mut Room) -> T) -> T {
+        let mut room = self.spare().pop().unwrap_or_default();
+        let done = work(&mut room);
+        let mut spare = self.spare();
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            spare.push(room);
+        } else {
+            spare.clear();
+        }
+        done
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Room>> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One who waits, until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Whether a text is a hash of bcrypt with a cost that can be afforded.
@@ -98,6 +157,7 @@ pub(crate) struct Busy;
 pub(crate) struct Hashing {
     turns: Arc<Semaphore>,
     places: Semaphore,
+    rooms: Arc<Rooms>,
     count: AtomicU64,
 }
 
@@ -107,7 +167,8 @@ pub(crate) struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSema
 impl Default for Hashing {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { turns: Arc::new(Semaphore::new(cores)), places: Semaphore::new(MOST_WAITING), count: AtomicU64::new(0) }
+        let (turns, places) = (Arc::new(Semaphore::new(cores)), Semaphore::new(MOST_WAITING));
+        Self { turns, places, rooms: Arc::default(), count: AtomicU64::new(0) }
     }
 }
 
@@ -115,6 +176,7 @@ impl Hashing {
     /// Waits for a turn to hash.
     pub(crate) async fn turn(&self) -> Result<Turn, Busy> {
         let _place = self.places.try_acquire().map_err(|_| Busy)?;
+        let _waiting = Waiting::begin(&self.rooms.waiting);
         let turn = tokio::time::timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         Ok(Turn(turn.map_err(|_| Busy)?.expect("the semaphore is never closed")))
     }
@@ -134,11 +196,12 @@ impl Hashing {
         after: impl FnOnce(&Secret, F) -> Option<T> + Send + 'static,
     ) -> Result<(Turn, Option<T>), Busy> {
         self.count.fetch_add(1, Ordering::Relaxed);
-        let password = Secret::new(password);
+        let (password, rooms) = (Secret::new(password), Arc::clone(&self.rooms));
         let work = move || {
             // Where the caller has gone away, the turn is given back when this ends.
             let found = find();
-            let right = verify(password.expose(), found.as_ref().map_or(NOBODY, |(hash, _)| hash.expose()));
+            let hash = found.as_ref().map_or(NOBODY, |(hash, _)| hash.expose());
+            let right = rooms.with(|room| verify(password.expose(), hash, room));
             let outcome = found.filter(|_| right).and_then(|(_, found)| after(&password, found));
             (turn, outcome)
         };
@@ -153,6 +216,28 @@ impl Hashing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn verify(password: &str, hash: &str) -> bool {
+        super::verify(password, hash, &mut Room::new())
+    }
+
+    /// What one verification leaves in the memory must not matter to the next, and nobody waiting means that none is kept.
+    #[test]
+    fn memory_is_used_again_while_others_wait() {
+        let (rooms, hash) = (Rooms::default(), hash("correct horse").unwrap());
+        let small = "$argon2id$v=19$m=64,t=1,p=1$c29tZSBzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let right = |password, hash: &str| rooms.with(|room| super::verify(password, hash, room));
+        let waiting = Waiting::begin(&rooms.waiting);
+        for _ in 0..2 {
+            assert!(
+                right("correct horse", hash.expose()) && !right("correct cow", hash.expose()) && !right("x", small)
+            );
+        }
+        assert_eq!(rooms.spare().len(), 1);
+        drop(waiting);
+        assert!(right("correct horse", hash.expose()));
+        assert_eq!(rooms.spare().len(), 0);
+    }
 
     #[test]
     fn a_hash_is_salted_and_verifies() {
