@@ -17,6 +17,7 @@ mod serve;
 mod session;
 mod status;
 mod urls;
+mod who;
 
 use std::io::BufRead;
 use std::path::PathBuf;

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::backend::Backend;
 use super::output::{say, say_json, table};
-use super::{ConfigArg, Failure, load, on_a_thread, password_from_stdin};
+use super::who::{NameArgs, PasswordArgs};
+use super::{ConfigArg, Failure, load, on_a_thread};
 use crate::admin::OperatorView;
 
 #[derive(Debug, Subcommand)]
@@ -37,36 +38,6 @@ pub(super) struct AddArgs {
     /// owner, admin, support or read_only
     #[arg(long, default_value = "owner")]
     role: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct NameArgs {
-    #[command(flatten)]
-    config: ConfigArg,
-    /// The operator
-    #[arg(long)]
-    username: String,
-    /// Print one JSON document: the operator
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct PasswordArgs {
-    #[command(flatten)]
-    name: NameArgs,
-    /// 8 to 128 characters; others on this machine may see it while the command runs
-    #[arg(long, required_unless_present = "password_stdin", conflicts_with = "password_stdin")]
-    password: Option<String>,
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    password_stdin: bool,
-}
-
-impl PasswordArgs {
-    fn password(&self) -> Result<String, Failure> {
-        self.password.clone().map_or_else(password_from_stdin, Ok)
-    }
 }
 
 impl OperatorCommand {
