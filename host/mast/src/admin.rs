@@ -13,6 +13,7 @@
 
 mod access;
 mod audit;
+mod backups;
 mod catalog;
 pub mod client;
 mod error;
@@ -60,6 +61,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::accounts::Accounts;
+use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::extensions::Extensions;
 use crate::operators::Operators;
@@ -91,6 +93,8 @@ pub struct AdminDeps {
     pub resellers: Resellers,
     /// Who watches, and who may not.
     pub sessions: Sessions,
+    /// Everything in a file.
+    pub backups: Backups,
     /// What only a running host has.
     pub running: Option<Running>,
     /// What the rooms say of themselves. The part `http` holds `listening`, the address of the HTTP side, for printed URLs; `instances`
@@ -195,6 +199,7 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
         .merge(status::routes())
         .merge(health::routes())
         .merge(live::routes())
+        .merge(backups::routes())
         .merge(sources::routes())
         .merge(lines::routes())
         .merge(resellers::routes())

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::admin::{Admin, AdminDeps, ControlSocket, Running};
+use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryConfig, Deps};
@@ -77,7 +78,7 @@ impl App {
         let outbound = Outbound::new()?;
         let rooms = Rooms {
             outbound: outbound.clone(),
-            kv: opened.kv,
+            kv: Arc::clone(&opened.kv),
             accounts: opened.accounts.clone(),
             catalog: opened.catalog.clone(),
             active_connections: opened.sessions.counter(),
@@ -120,12 +121,13 @@ impl App {
         let more = [readings::http(Arc::clone(&listening)), readings::ledger(&opened.resellers)];
         let parts = readings::status(&deps).into_iter().chain(more);
         let admin = Admin::new(AdminDeps {
-            store,
+            store: Arc::clone(&store),
             accounts: opened.accounts,
             operators: opened.operators,
             catalog: opened.catalog,
             resellers: opened.resellers,
             sessions: opened.sessions.clone(),
+            backups: Backups::new(Arc::clone(&store), opened.kv, &config.data_dir),
             running: Some(Running {
                 tuner: tuner.clone(),
                 extensions,

@@ -1,10 +1,11 @@
-//! The command line: `mast serve|check|status|line|session|ban|operator|apikey|reseller|plan ...`.
+//! The command line: `mast serve|check|status|line|session|ban|backup|restore|export|operator|apikey|reseller|plan ...`.
 //!
 //! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
 //! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
 
 mod apikey;
 mod backend;
+mod backup;
 mod ban;
 mod check;
 mod line;
@@ -65,6 +66,12 @@ enum Command {
     /// Keep a line, an address or a network away for a time, whether or not a server runs
     #[command(subcommand)]
     Ban(ban::BanCommand),
+    /// Write everything that is stored into a file, whether or not a server runs
+    Backup(backup::BackupArgs),
+    /// Put a backup in place of what is stored; no server may run
+    Restore(backup::RestoreArgs),
+    /// Write lines, operators, bouquets and edits as JSON, whether or not a server runs
+    Export(backup::ExportArgs),
     /// Add operators, and let one who is locked out back in, whether or not a server runs
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
@@ -131,6 +138,9 @@ pub fn run() -> ExitCode {
         Command::Status { config, json } => (json, status::run(&config, json)),
         Command::Session(command) => (command.json(), session::run(command)),
         Command::Ban(command) => (command.json(), ban::run(command)),
+        Command::Backup(args) => (args.json, backup::backup(&args)),
+        Command::Restore(args) => (args.json, backup::restore(&args)),
+        Command::Export(args) => (false, backup::export(&args)),
         Command::Operator(command) => (command.json(), operator::run(command)),
         Command::Apikey(command) => (command.json(), apikey::run(command)),
         Command::Reseller(command) => (command.json(), reseller::run(command)),

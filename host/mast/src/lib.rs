@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod app;
+pub mod backups;
 pub mod catalog;
 pub mod cli;
 pub mod config;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mast::accounts::Accounts;
 use mast::admin::{Admin, AdminDeps, ControlSocket, StatusPart};
+use mast::backups::Backups;
 use mast::catalog::Catalog;
 use mast::delivery::config::LimitsConfig;
 use mast::operators::Operators;
@@ -267,6 +268,11 @@ async fn lines_while_a_server_runs() {
         operators,
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
         sessions: Sessions::open(Arc::clone(&store)).expect("an empty store"),
+        backups: Backups::new(
+            Arc::clone(&store),
+            mast_store::open_plugin_kv(&data).expect("nobody holds it").into(),
+            &data,
+        ),
         running: None,
         status: vec![status],
         store,

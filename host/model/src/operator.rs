@@ -86,11 +86,14 @@ pub enum Scope {
     /// Moving credits: issuing them, taking them back, selling in a reseller's name.
     #[serde(rename = "credits:write")]
     CreditsWrite,
+    /// Backups and exports, which hold everything.
+    #[serde(rename = "backups:write")]
+    BackupsWrite,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::StatusRead,
         Self::LinesRead,
         Self::LinesWrite,
@@ -102,6 +105,7 @@ impl Scope {
         Self::ResellersRead,
         Self::ResellersWrite,
         Self::CreditsWrite,
+        Self::BackupsWrite,
     ];
 
     /// As it is written.
@@ -118,6 +122,7 @@ impl Scope {
             Self::ResellersRead => "resellers:read",
             Self::ResellersWrite => "resellers:write",
             Self::CreditsWrite => "credits:write",
+            Self::BackupsWrite => "backups:write",
         }
     }
 

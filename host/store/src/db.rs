@@ -123,7 +123,7 @@ impl Db {
     }
 }
 
-fn builder(file: &Path, cache_bytes: usize) -> redb::Builder {
+pub(crate) fn builder(file: &Path, cache_bytes: usize) -> redb::Builder {
     let repairing = file.to_owned();
     let mut builder = Database::builder();
     builder

@@ -54,7 +54,7 @@ impl Kind {
     ];
 
     /// The table's name.
-    pub(crate) fn table(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Operators => "operators",
             Self::ApiKeys => "api-keys",

@@ -66,6 +66,14 @@ pub enum StoreError {
     /// The change gave up by itself, and says why elsewhere.
     #[error("the change was not made")]
     Abandoned,
+    /// It was never a backup, or not all of it is there.
+    #[error("{file} is no backup that can be used: {cause}")]
+    BadBackup {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
     /// Ids are never used again, and these are used up.
     #[error("there are no {0} ids left")]
     OutOfIds(&'static str),
@@ -89,6 +97,7 @@ impl Classified for StoreError {
             Self::Failed { .. } | Self::Damaged { .. } | Self::Abandoned => ErrorClass::Internal,
             Self::UsernameTaken(_) | Self::TokenTaken | Self::AlreadyDone => ErrorClass::Conflict,
             Self::LineNotFound(_) => ErrorClass::NotFound,
+            Self::BadBackup { .. } => ErrorClass::Invalid,
             Self::Ledger(error) => error.class(),
             Self::OutOfIds(_) | Self::QuotaExceeded { .. } => ErrorClass::Limit,
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use mast_model::InstanceId;
 use redb::{ReadableTable, WriteTransaction};
 
+use crate::backup::{Draft, Which};
 use crate::db::{Db, Fault};
 use crate::schema::{USAGE, VALUES};
 use crate::{PluginKv, StoreError};
@@ -93,5 +94,9 @@ impl PluginKv for KvFile {
             }
             Ok(keys)
         })
+    }
+
+    fn copy_into(&self, backup: &mut Draft) -> Result<(), StoreError> {
+        self.db.read("copy itself into a backup", |transaction| backup.take(transaction, Which::Plugins))
     }
 }

@@ -7,6 +7,7 @@
 //! number is never handed out twice.
 
 mod audit;
+pub mod backup;
 mod catalog;
 mod db;
 mod disk;
@@ -102,6 +103,8 @@ pub trait StateStore: Send + Sync + 'static {
 
     /// A random key of this installation, made on first use: `session-key` signs viewer sessions.
     fn installation_key(&self, name: &str) -> Result<[u8; 32], StoreError>;
+    /// Everything as it is at this moment, into a backup; see [`backup::write`].
+    fn copy_into(&self, backup: &mut backup::Draft) -> Result<(), StoreError>;
 }
 
 /// Key-value storage of plugin instances.
@@ -120,6 +123,8 @@ pub trait PluginKv: Send + Sync + 'static {
         after: Option<&str>,
         max: usize,
     ) -> Result<Vec<String>, StoreError>;
+    /// Everything as it is at this moment, into a backup; see [`backup::write`].
+    fn copy_into(&self, backup: &mut backup::Draft) -> Result<(), StoreError>;
 }
 
 /// Opens (and creates) `state.redb` in the folder. `InUse` where another process holds it.

@@ -9,7 +9,7 @@ use crate::schema::{LEDGER, LEDGER_BALANCES, META};
 use crate::{AuditEntry, Entry, Movement, StoreError, Transaction, audit, ledger, lines};
 
 pub(crate) fn table(kind: Kind) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
-    TableDefinition::new(kind.table())
+    TableDefinition::new(kind.name())
 }
 
 pub(crate) fn all(transaction: &ReadTransaction, kind: Kind) -> Result<Vec<Vec<u8>>, Fault> {
@@ -53,9 +53,9 @@ impl Transaction for Working<'_> {
     fn next_id(&mut self, kind: Kind) -> Result<u64, StoreError> {
         self.run(|inner| {
             let mut meta = inner.open_table(META)?;
-            let name = format!("next-{}", kind.table());
+            let name = format!("next-{}", kind.name());
             let id = meta.get(name.as_str())?.map_or(1, |next| next.value());
-            meta.insert(name.as_str(), id.checked_add(1).ok_or(StoreError::OutOfIds(kind.table()))?)?;
+            meta.insert(name.as_str(), id.checked_add(1).ok_or(StoreError::OutOfIds(kind.name()))?)?;
             Ok(id)
         })
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use mast_model::{Account, ChannelId, Credits, EntryId, InstanceId, LineId, LineRecord};
 use redb::{StorageBackend, WriteTransaction};
 
+use crate::backup::{Draft, Which};
 use crate::db::{Db, Fault};
 use crate::document::Kind;
 use crate::record::{ImportedCatalog, SourceRecord};
@@ -150,5 +151,9 @@ impl StateStore for State {
 
     fn installation_key(&self, name: &str) -> Result<[u8; 32], StoreError> {
         crate::keys::installation_key(&self.db, name)
+    }
+
+    fn copy_into(&self, backup: &mut Draft) -> Result<(), StoreError> {
+        self.db.read("copy itself into a backup", |transaction| backup.take(transaction, Which::State))
     }
 }

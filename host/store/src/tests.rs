@@ -1,3 +1,4 @@
+mod backup;
 mod changes;
 mod kv_model;
 mod ledger;

@@ -1,6 +1,7 @@
 //! The admin API over HTTP, through the built binary: who may do what, and what an attacker gets.
 
 mod attacks;
+mod backups;
 mod business;
 mod contract;
 mod doing;
@@ -53,6 +54,11 @@ impl Asking {
 
     pub(crate) fn json(self, body: &Value) -> Self {
         self.with("content-type", "application/json").body(body.to_string())
+    }
+
+    /// Sends it to a host that may go away.
+    pub(crate) async fn attempt(self) -> bool {
+        self.0.send().await.is_ok()
     }
 
     pub(crate) async fn send(self) -> Said {

@@ -46,11 +46,12 @@ fn only_the_ffmpeg_crate_spawns_processes() {
 
 /// How high a room of `host/mast` stands. It imports from below, and rooms of the middle from each other without going round in a
 /// circle.
-const RANKS: [(&str, u8); 17] = [
+const RANKS: [(&str, u8); 18] = [
     ("config", 0),
     ("metrics", 0),
     ("outbound", 0),
     ("accounts", 1),
+    ("backups", 1),
     ("archive", 1),
     ("catalog", 1),
     ("extensions", 1),

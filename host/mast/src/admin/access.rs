@@ -33,8 +33,8 @@ pub(super) enum Access {
 
 use Access::{Known, Needs, Operator, Public, Shared};
 use Scope::{
-    AuditRead, CatalogRead, CatalogWrite, CreditsWrite, LinesRead, LinesWrite, OperatorsRead, OperatorsWrite,
-    ResellersRead, ResellersWrite, StatusRead,
+    AuditRead, BackupsWrite, CatalogRead, CatalogWrite, CreditsWrite, LinesRead, LinesWrite, OperatorsRead,
+    OperatorsWrite, ResellersRead, ResellersWrite, StatusRead,
 };
 
 /// Every route.
@@ -116,6 +116,10 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/plugins", Needs(CatalogRead)),
     ("GET", "/api/v1/plugins/{name}", Needs(CatalogRead)),
     ("GET", "/api/v1/health", Needs(StatusRead)),
+    ("GET", "/api/v1/backups", Needs(BackupsWrite)),
+    ("POST", "/api/v1/backups", Needs(BackupsWrite)),
+    ("DELETE", "/api/v1/backups/{name}", Needs(BackupsWrite)),
+    ("GET", "/api/v1/export", Needs(BackupsWrite)),
     ("GET", "/api/v1/channels/on-air", Needs(StatusRead)),
     ("GET", "/api/v1/channels/{id}/on-air", Needs(StatusRead)),
 ];

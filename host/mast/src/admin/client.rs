@@ -1,12 +1,13 @@
 //! Requests to the admin API for the command line: over the control socket of a running server, or to a router of its own on the store,
 //! where none runs. Both are the same API.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Method, Request};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -22,6 +23,8 @@ use crate::accounts::password;
 
 /// Hashing a password may have to wait for others.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Writing everything into a file takes as long as there is much.
+const LONG_PATIENCE: Duration = Duration::from_secs(3_600);
 /// Room for a few hundred thousand lines.
 const ANSWER_LIMIT: usize = 256 << 20;
 
@@ -42,7 +45,10 @@ pub enum ClientError {
 }
 
 /// Whoever answers.
-pub struct Client(Transport);
+pub struct Client {
+    transport: Transport,
+    patience: Duration,
+}
 
 enum Transport {
     /// A server, on the control socket of its data folder.
@@ -54,17 +60,60 @@ enum Transport {
 impl Client {
     /// The server of a data folder; none where nobody answers.
     pub async fn find(data_dir: &Path) -> Option<Self> {
-        socket::connect(data_dir).await.ok().map(|_| Self(Transport::Socket(data_dir.to_owned())))
+        let found = socket::connect(data_dir).await.ok();
+        found.map(|_| Self { transport: Transport::Socket(data_dir.to_owned()), patience: PATIENCE })
     }
 
     /// This process.
     pub fn own(admin: &Admin) -> Self {
-        Self(Transport::Own(admin.machine()))
+        Self { transport: Transport::Own(admin.machine()), patience: PATIENCE }
     }
 
     /// Whether it is a running server.
     pub fn is_server(&self) -> bool {
-        matches!(self.0, Transport::Socket(_))
+        matches!(self.transport, Transport::Socket(_))
+    }
+
+    /// One that waits for what takes long.
+    pub fn patient(self) -> Self {
+        Self { patience: LONG_PATIENCE, ..self }
+    }
+
+    fn broken(&self, cause: String) -> ClientError {
+        let file = match &self.transport {
+            Transport::Socket(data_dir) => ControlSocket::path(data_dir),
+            Transport::Own(_) => "this process".into(),
+        };
+        ClientError::Broken { file, cause }
+    }
+
+    /// Writes an answer to `sink` as it comes, however long it is.
+    pub async fn download(&self, path: &str, sink: &mut dyn Write) -> Result<(), ClientError> {
+        let request = Request::get(path).header("host", "localhost").body(Body::empty());
+        let request = request.map_err(|error| self.broken(error.to_string()))?;
+        let download = async {
+            match &self.transport {
+                Transport::Socket(data_dir) => {
+                    let stream = socket::connect(data_dir).await.map_err(|error| error.to_string())?;
+                    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+                    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
+                    // The connection ends when its sender is dropped.
+                    let copying = async move {
+                        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+                        write_body(answer.map(Body::new), sink).await
+                    };
+                    let (copied, ended) = tokio::join!(copying, connection);
+                    copied.and_then(|()| ended.map_err(|error| error.to_string()))
+                }
+                Transport::Own(router) => {
+                    let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+                    write_body(answer, sink).await
+                }
+            }
+        };
+        let done = tokio::time::timeout(self.patience, download).await;
+        let done = done.map_err(|_| self.broken(format!("not done within {:?}", self.patience)))?;
+        done.map_err(|cause| self.broken(cause))
     }
 
     /// Asks for something.
@@ -112,13 +161,6 @@ impl Client {
         self.all("/api/v1/lines").await
     }
 
-    fn broken(&self, cause: String) -> ClientError {
-        match &self.0 {
-            Transport::Socket(data_dir) => ClientError::Broken { file: ControlSocket::path(data_dir), cause },
-            Transport::Own(_) => ClientError::Broken { file: "this process".into(), cause },
-        }
-    }
-
     async fn request<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -141,7 +183,7 @@ impl Client {
         }
         let request = request.body(Body::from(body)).map_err(|error| broken(error.to_string()))?;
         let answer = async {
-            match &self.0 {
+            match &self.transport {
                 Transport::Socket(data_dir) => {
                     let stream = socket::connect(data_dir).await.map_err(|error| error.to_string())?;
                     exchange(stream, request).await
@@ -154,8 +196,8 @@ impl Client {
                 }
             }
         };
-        let answer = tokio::time::timeout(PATIENCE, answer).await;
-        let answer = answer.map_err(|_| broken(format!("no answer within {PATIENCE:?}")))?;
+        let answer = tokio::time::timeout(self.patience, answer).await;
+        let answer = answer.map_err(|_| broken(format!("no answer within {:?}", self.patience)))?;
         let (succeeded, bytes) = answer.map_err(broken)?;
         if succeeded {
             // Nothing to say is said with an empty body.
@@ -167,6 +209,20 @@ impl Client {
             Err(error) => Err(broken(error.to_string())),
         }
     }
+}
+
+async fn write_body(answer: Response<Body>, sink: &mut dyn Write) -> Result<(), String> {
+    let status = answer.status();
+    let mut body = answer.into_body();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| error.to_string())?;
+        let Some(bytes) = frame.data_ref() else { continue };
+        if !status.is_success() {
+            return Err(format!("{status}: {}", String::from_utf8_lossy(bytes)));
+        }
+        sink.write_all(bytes).map_err(|error| error.to_string())?;
+    }
+    if status.is_success() { Ok(()) } else { Err(status.to_string()) }
 }
 
 /// One request on a connection of its own: whether it succeeded, and the body of the answer.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::accounts::{AccountsError, InvalidLine};
+use crate::backups::BackupsError;
 use crate::catalog::EditError;
 use crate::operators::{LoginRefusal, OperatorsError};
 use crate::resellers::ResellersError;
@@ -89,6 +90,9 @@ pub enum AdminError {
     /// The sessions refused.
     #[error(transparent)]
     Sessions(#[from] SessionsError),
+    /// The backups refused.
+    #[error(transparent)]
+    Backups(#[from] BackupsError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -183,6 +187,8 @@ impl AdminError {
                 of_store(error)
             }
             Self::Sessions(SessionsError::Store(error)) | Self::Store(error) => of_store(error),
+            Self::Backups(BackupsError::Store(error)) => of_store(error),
+            Self::Backups(error) => (status_of(error.class()), of_backups(error)),
             Self::Sessions(error) => (status_of(error.class()), of_sessions(error)),
             Self::Resellers(error) => of_resellers(error),
             Self::Accounts(error) => (status_of(error.class()), of_accounts(error)),
@@ -200,6 +206,7 @@ impl AdminError {
         match self {
             Self::Field(name, _) => Some((*name).to_owned()),
             Self::Resellers(error) => blamed_by_resellers(error).map(str::to_owned),
+            Self::Backups(BackupsError::Name(_)) => Some("name".to_owned()),
             Self::Accounts(AccountsError::Invalid(invalid)) => invalid.field().map(str::to_owned),
             Self::Accounts(AccountsError::DeviceTaken { .. }) => Some("macs".to_owned()),
             Self::Accounts(AccountsError::Store(StoreError::UsernameTaken(_))) => Some("username".to_owned()),
@@ -313,6 +320,17 @@ fn of_accounts(error: &AccountsError) -> &'static str {
         AccountsError::Held(_) => "held",
         AccountsError::Store(error) => of_store(error).1,
         AccountsError::Interrupted(_) => "internal",
+    }
+}
+
+fn of_backups(error: &BackupsError) -> &'static str {
+    match error {
+        BackupsError::Name(_) => "invalid_name",
+        BackupsError::Exists(_) => "backup_exists",
+        BackupsError::NoSuchBackup(_) => "no_such_backup",
+        BackupsError::Busy => "in_progress",
+        BackupsError::Store(error) => of_store(error).1,
+        BackupsError::File { .. } | BackupsError::Interrupted(_) => "internal",
     }
 }
 

@@ -18,10 +18,10 @@ struct Server {
 
 /// An admin API on a store of its own, with two bouquets.
 pub(super) fn admin(data_dir: &Path) -> Admin {
-    over(mast_store::open_state(data_dir).unwrap())
+    over(mast_store::open_state(data_dir).unwrap(), data_dir)
 }
 
-fn over(store: Box<dyn StateStore>) -> Admin {
+fn over(store: Box<dyn StateStore>, data_dir: &Path) -> Admin {
     let store: Arc<dyn StateStore> = store.into();
     let bouquet = |name: &str| BouquetConfig {
         name: name.to_owned(),
@@ -37,6 +37,7 @@ fn over(store: Box<dyn StateStore>) -> Admin {
         operators,
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
         sessions: Sessions::open(Arc::clone(&store)).unwrap(),
+        backups: Backups::new(Arc::clone(&store), mast_store::open_plugin_kv(data_dir).unwrap().into(), data_dir),
         running: None,
         status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],
         store,
@@ -168,7 +169,8 @@ async fn a_sale_that_cannot_be_stored_was_not_made() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(start.path().join("state.redb"), folder.path().join("state.redb")).unwrap();
         let disk = mast_store::faults::FailingDisk::new();
-        let client = Client::own(&over(mast_store::faults::open_state_on(folder.path(), disk.clone()).unwrap()));
+        let client =
+            Client::own(&over(mast_store::faults::open_state_on(folder.path(), disk.clone()).unwrap(), folder.path()));
         disk.fail_after(at);
         let lines = json!([{ "username": "anna", "password_hash": hash }]);
         let sale = json!({ "plan": 1, "reseller": 1, "lines": lines });

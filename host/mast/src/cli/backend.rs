@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mast_store::{StateStore, StoreError};
+use mast_store::{PluginKv, StateStore, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::Failure;
 use crate::accounts::Accounts;
 use crate::admin::client::{Client, ClientError};
 use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page, ResellerView};
+use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::operators::Operators;
@@ -35,7 +36,8 @@ impl Backend {
             }
             match mast_store::open_state(&config.data_dir) {
                 Ok(store) => {
-                    let admin = own(store.into(), config);
+                    let kv = mast_store::open_plugin_kv(&config.data_dir);
+                    let admin = kv.and_then(|kv| own(store.into(), kv.into(), config));
                     let admin = admin.map_err(|error| Failure::new("store_failed", error.to_string()))?;
                     return Ok(Self(Client::own(&admin)));
                 }
@@ -108,7 +110,7 @@ pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-fn own(store: Arc<dyn StateStore>, config: &Config) -> Result<Admin, StoreError> {
+fn own(store: Arc<dyn StateStore>, kv: Arc<dyn PluginKv>, config: &Config) -> Result<Admin, StoreError> {
     let accounts = Accounts::open(Arc::clone(&store), &config.limits)?;
     let operators = Operators::open(Arc::clone(&store), config.limits.failed_logins_per_minute)?;
     Ok(Admin::new(AdminDeps {
@@ -117,6 +119,7 @@ fn own(store: Arc<dyn StateStore>, config: &Config) -> Result<Admin, StoreError>
         operators,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
         sessions: Sessions::open(Arc::clone(&store))?,
+        backups: Backups::new(Arc::clone(&store), kv, &config.data_dir),
         running: None,
         status: Vec::new(),
         store,

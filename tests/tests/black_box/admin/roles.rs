@@ -49,6 +49,7 @@ async fn every_operation_asks_who_it_is() {
                 "resellers:read",
                 "resellers:write",
                 "credits:write",
+                "backups:write",
             ][..],
         ),
         (
