@@ -17,6 +17,7 @@ mod backups;
 mod catalog;
 pub mod client;
 mod error;
+mod events;
 mod extract;
 mod health;
 mod keys;
@@ -63,12 +64,14 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::accounts::Accounts;
 use crate::backups::Backups;
 use crate::catalog::Catalog;
+use crate::events::Events;
 use crate::extensions::Extensions;
 use crate::operators::Operators;
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 use crate::tuner::{Transcoder, Tuner};
 use access::{Door, Guard};
+use events::{Listeners, Told};
 use once::InFlight;
 
 /// What most requests may bring.
@@ -93,6 +96,8 @@ pub struct AdminDeps {
     pub resellers: Resellers,
     /// Who watches, and who may not.
     pub sessions: Sessions,
+    /// What just happened.
+    pub events: Events,
     /// Everything in a file.
     pub backups: Backups,
     /// What only a running host has.
@@ -120,6 +125,8 @@ struct Context {
     /// The same moment, on a clock that nobody sets.
     began: Instant,
     in_flight: InFlight,
+    told: Told,
+    listeners: Listeners,
     /// The OpenAPI document, as it is sent.
     document: String,
 }
@@ -138,7 +145,9 @@ impl Admin {
         let (_, document) = routes().split_for_parts();
         let document = openapi::finish(document);
         let (started, began) = (Timestamp::now(), Instant::now());
-        let context = Context { deps, started, began, in_flight: InFlight::default(), document };
+        let told = Told::from(&*deps.store);
+        let (in_flight, listeners) = (InFlight::default(), Listeners::default());
+        let context = Context { deps, started, began, in_flight, told, listeners, document };
         Self { context: Arc::new(context) }
     }
 
@@ -173,6 +182,11 @@ impl Admin {
         }
     }
 
+    /// Tells those who look on what channels, sources and plugins do, until `stop`.
+    pub async fn look(&self, stop: CancellationToken) {
+        events::look(Arc::clone(&self.context), stop).await;
+    }
+
     fn router(&self, door: Door) -> Router {
         let (router, _) = routes().split_for_parts();
         let guard = Guard { context: Arc::clone(&self.context), door };
@@ -200,6 +214,7 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
         .merge(health::routes())
         .merge(live::routes())
         .merge(backups::routes())
+        .merge(events::routes())
         .merge(sources::routes())
         .merge(lines::routes())
         .merge(resellers::routes())

@@ -20,6 +20,7 @@ use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryConfig, Deps};
+use crate::events::Events;
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
 use crate::operators::Operators;
@@ -74,7 +75,9 @@ impl App {
             .create(&data_dir)
             .with_context(|| format!("the data folder {} cannot be made; see [data] dir", data_dir.display()))?;
         let socket = ControlSocket::bind(&data_dir).await?;
-        let opened = Opened::open(&config).await?;
+        // Those who look on go before anything else does.
+        let events = Events::new(stop_delivery.clone());
+        let opened = Opened::open(&config, events.clone()).await?;
         let outbound = Outbound::new()?;
         let rooms = Rooms {
             outbound: outbound.clone(),
@@ -127,6 +130,7 @@ impl App {
             catalog: opened.catalog,
             resellers: opened.resellers,
             sessions: opened.sessions.clone(),
+            events,
             backups: Backups::new(Arc::clone(&store), opened.kv, &config.data_dir),
             running: Some(Running {
                 tuner: tuner.clone(),
@@ -144,6 +148,8 @@ impl App {
         let _ = listening.set(address);
         let (forgetting, stop_forgetting) = (admin.clone(), stop.clone());
         tasks.spawn(async move { forgetting.forget(stop_forgetting).await });
+        let (looking, stop_looking) = (admin.clone(), stop.clone());
+        tasks.spawn(async move { looking.look(stop_looking).await });
         let stop_admin = stop.clone();
         tasks.spawn(async move {
             if let Err(error) = admin.serve(socket, stop_admin).await {
@@ -207,14 +213,14 @@ struct Opened {
 }
 
 impl Opened {
-    async fn open(config: &Config) -> anyhow::Result<Self> {
+    async fn open(config: &Config, events: Events) -> anyhow::Result<Self> {
         let (data_dir, limits, bouquets) = (config.data_dir.clone(), config.limits.clone(), config.bouquets.clone());
         let (store, kv) = Self::files(&data_dir).await?;
         let open = move || -> anyhow::Result<Self> {
             let accounts = Accounts::open(Arc::clone(&store), &limits)?;
             let operators = Operators::open(Arc::clone(&store), limits.failed_logins_per_minute)?;
             let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
-            let sessions = Sessions::open(Arc::clone(&store))?;
+            let sessions = Sessions::open(Arc::clone(&store), events)?;
             let resellers = Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate())?;
             let session_key = store.installation_key("session-key")?;
             Ok(Self { store, kv, accounts, operators, catalog, sessions, resellers, session_key })

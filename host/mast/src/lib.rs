@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+pub mod events;
 pub mod extensions;
 pub mod metrics;
 pub mod operators;

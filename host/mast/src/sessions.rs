@@ -16,6 +16,7 @@ use mast_model::{ChannelId, Classified, ErrorClass, LineId, Side};
 use mast_store::{Change, StateStore, StoreError};
 use serde::Serialize;
 
+use crate::events::Events;
 use crate::tuner::Feed;
 use ban::Bans;
 use lease::{Kind, Lease, Leases};
@@ -113,9 +114,9 @@ pub struct Sessions {
 
 impl Sessions {
     /// Nobody watches yet; the bans of the store hold on. Blocks.
-    pub fn open(store: Arc<dyn StateStore>) -> Result<Self, StoreError> {
+    pub fn open(store: Arc<dyn StateStore>, events: Events) -> Result<Self, StoreError> {
         let bans = Arc::new(Bans::open(&*store)?);
-        Ok(Self { leases: Arc::new(Leases::new()), bans, store })
+        Ok(Self { leases: Arc::new(Leases::telling(events)), bans, store })
     }
 
     /// Connections of a line now, for the plugins' services.

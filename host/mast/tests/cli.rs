@@ -11,6 +11,7 @@ use mast::admin::{Admin, AdminDeps, ControlSocket, StatusPart};
 use mast::backups::Backups;
 use mast::catalog::Catalog;
 use mast::delivery::config::LimitsConfig;
+use mast::events::Events;
 use mast::operators::Operators;
 use mast::resellers::Resellers;
 use mast::sessions::Sessions;
@@ -262,12 +263,14 @@ async fn lines_while_a_server_runs() {
     let status = StatusPart { name: "http", read: Box::new(|| json!({ "listening": "0.0.0.0:4321" })) };
     let operators = Operators::open(Arc::clone(&store), 30).expect("an empty store");
     let resellers = Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate()).expect("an empty store");
+    let events = Events::new(CancellationToken::new());
     let admin = Admin::new(AdminDeps {
         resellers,
         accounts: accounts.clone(),
         operators,
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
-        sessions: Sessions::open(Arc::clone(&store)).expect("an empty store"),
+        sessions: Sessions::open(Arc::clone(&store), events.clone()).expect("an empty store"),
+        events,
         backups: Backups::new(
             Arc::clone(&store),
             mast_store::open_plugin_kv(&data).expect("nobody holds it").into(),

@@ -5,6 +5,7 @@ mod backups;
 mod business;
 mod contract;
 mod doing;
+mod events;
 mod resellers;
 mod roles;
 mod watching;

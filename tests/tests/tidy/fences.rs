@@ -46,8 +46,9 @@ fn only_the_ffmpeg_crate_spawns_processes() {
 
 /// How high a room of `host/mast` stands. It imports from below, and rooms of the middle from each other without going round in a
 /// circle.
-const RANKS: [(&str, u8); 18] = [
+const RANKS: [(&str, u8); 19] = [
     ("config", 0),
+    ("events", 0),
     ("metrics", 0),
     ("outbound", 0),
     ("accounts", 1),

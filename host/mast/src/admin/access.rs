@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use mast_model::Scope;
 
-use super::{AdminError, Context};
+use super::{AdminError, Context, events};
 use crate::operators::{Client, Identity, Via};
 
 /// Holds the session.
@@ -116,6 +116,7 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/plugins", Needs(CatalogRead)),
     ("GET", "/api/v1/plugins/{name}", Needs(CatalogRead)),
     ("GET", "/api/v1/health", Needs(StatusRead)),
+    ("GET", "/api/v1/events", Needs(StatusRead)),
     ("GET", "/api/v1/backups", Needs(BackupsWrite)),
     ("POST", "/api/v1/backups", Needs(BackupsWrite)),
     ("DELETE", "/api/v1/backups/{name}", Needs(BackupsWrite)),
@@ -158,7 +159,12 @@ pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next
             if let Some(identity) = identity {
                 request.extensions_mut().insert(identity);
             }
-            next.run(request).await
+            let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+            let response = next.run(request).await;
+            if changes && response.status().is_success() {
+                events::tell(&guard.context).await;
+            }
+            response
         }
         Err(error) => error.into_response(),
     };

@@ -69,6 +69,9 @@ pub enum AdminError {
     /// The same request is being done.
     #[error("the same request is being done right now")]
     InProgress,
+    /// Too many look on.
+    #[error("too many look on at once, end one of them first")]
+    TooManyListeners,
     /// It was done, and its answer is not there to be repeated.
     #[error("this request was done already; its answer is not kept")]
     AnswerNotKept,
@@ -177,6 +180,7 @@ impl AdminError {
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::InProgress => (StatusCode::CONFLICT, "in_progress"),
             Self::AnswerNotKept => (StatusCode::CONFLICT, "done_already"),
+            Self::TooManyListeners => (StatusCode::SERVICE_UNAVAILABLE, "too_many_listeners"),
             Self::Login(refusal) => of_login(refusal),
             Self::Accounts(AccountsError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::Operators(OperatorsError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),

@@ -31,12 +31,14 @@ fn over(store: Box<dyn StateStore>, data_dir: &Path) -> Admin {
     };
     let accounts = Accounts::open(Arc::clone(&store), &LimitsConfig::default()).unwrap();
     let operators = Operators::open(Arc::clone(&store), 30).unwrap();
+    let events = Events::new(CancellationToken::new());
     Admin::new(AdminDeps {
         resellers: Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate()).unwrap(),
         accounts,
         operators,
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
-        sessions: Sessions::open(Arc::clone(&store)).unwrap(),
+        sessions: Sessions::open(Arc::clone(&store), events.clone()).unwrap(),
+        events,
         backups: Backups::new(Arc::clone(&store), mast_store::open_plugin_kv(data_dir).unwrap().into(), data_dir),
         running: None,
         status: vec![StatusPart { name: "http", read: Box::new(|| json!({ "listening": "127.0.0.1:1" })) }],

@@ -8,6 +8,7 @@ use mast_store::{PluginKv, StateStore, StoreError};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::accounts::Accounts;
@@ -16,6 +17,7 @@ use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page
 use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::events::Events;
 use crate::operators::Operators;
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
@@ -113,12 +115,14 @@ pub(super) fn encoded(text: &str) -> String {
 fn own(store: Arc<dyn StateStore>, kv: Arc<dyn PluginKv>, config: &Config) -> Result<Admin, StoreError> {
     let accounts = Accounts::open(Arc::clone(&store), &config.limits)?;
     let operators = Operators::open(Arc::clone(&store), config.limits.failed_logins_per_minute)?;
+    let events = Events::new(CancellationToken::new());
     Ok(Admin::new(AdminDeps {
         resellers: Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate())?,
         accounts,
         operators,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
-        sessions: Sessions::open(Arc::clone(&store))?,
+        sessions: Sessions::open(Arc::clone(&store), events.clone())?,
+        events,
         backups: Backups::new(Arc::clone(&store), kv, &config.data_dir),
         running: None,
         status: Vec::new(),

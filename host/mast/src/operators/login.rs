@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use mast_model::{LoginSession, Operator, OperatorId, Secret};
 use mast_store::{Actor, Change, Kind};
 
-use super::{Identity, Inner, Operators, OperatorsError, Via, hash_of, scopes_of, totp};
+use super::{Identity, Inner, Operators, OperatorsError, Scopes, Via, hash_of, scopes_of, totp};
 use crate::accounts::password;
 
 /// How long a session lasts.
@@ -139,6 +139,30 @@ impl Operators {
             (session.clone(), state.operators.get(&session.operator).filter(|operator| operator.active)?.clone())
         };
         Some(inner.session_identity(&session, operator, Some(client)))
+    }
+}
+
+impl Operators {
+    /// What somebody who was let in may now; none where the session or key is over, or the operator was switched off.
+    pub fn current(&self, identity: &Identity) -> Option<Scopes> {
+        let now = Timestamp::now();
+        let state = self.inner.state();
+        let most = match &identity.via {
+            Via::Machine => return Some(identity.scopes),
+            Via::Session { hash, .. } => {
+                state.sessions.get(hash).filter(|session| now < session.expires)?;
+                Scopes::all()
+            }
+            Via::Key(id) => {
+                let key = state.keys.values().find(|key| key.id == *id)?;
+                if key.expires.is_some_and(|end| end <= now) {
+                    return None;
+                }
+                Scopes::of(key.scopes.iter().copied())
+            }
+        };
+        let operator = state.operators.get(&identity.operator?).filter(|operator| operator.active)?;
+        Some(scopes_of(operator.role).and(most))
     }
 }
 

@@ -16,8 +16,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use mast_model::{AboveLimit, ChannelId, LineId};
+use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::events::Events;
 
 #[cfg(test)]
 mod tests;
@@ -107,6 +110,8 @@ pub(crate) struct Leases<T> {
     channels: ArcSwap<HashMap<ChannelId, Arc<OfChannel<T>>>>,
     /// Sessions that an operator ended, oldest first; their players must not bring them back.
     kicked: Mutex<VecDeque<u64>>,
+    /// Told of begins and ends.
+    events: Option<Events>,
 }
 
 struct OfChannel<T> {
@@ -143,7 +148,27 @@ impl<T> Lease<T> {
 
 impl<T> Leases<T> {
     pub(crate) fn new() -> Self {
-        Self { epoch: Instant::now(), lines: Mutex::default(), channels: ArcSwap::default(), kicked: Mutex::default() }
+        Self {
+            epoch: Instant::now(),
+            lines: Mutex::default(),
+            channels: ArcSwap::default(),
+            kicked: Mutex::default(),
+            events: None,
+        }
+    }
+
+    /// Leases that tell when they begin and end.
+    pub(crate) fn telling(events: Events) -> Self {
+        Self { events: Some(events), ..Self::new() }
+    }
+
+    fn tell(&self, kind: &'static str, lease: &Lease<T>) {
+        let Some(events) = &self.events else { return };
+        let about = json!({
+            "session": format!("{:016x}", lease.id), "line": lease.line, "channel": lease.channel, "address": lease.address,
+            "bytes": lease.bytes(),
+        });
+        events.publish(kind, about);
     }
 
     fn now(&self) -> u64 {
@@ -241,6 +266,7 @@ impl<T> Leases<T> {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(lease.id, Arc::clone(&lease));
+        self.tell("session.began", &lease);
         Ok(lease)
     }
 
@@ -342,6 +368,9 @@ impl<T> Leases<T> {
             if leases.get(&lease.id).is_some_and(|other| Arc::ptr_eq(other, lease)) {
                 leases.remove(&lease.id);
             }
+        }
+        if !lease.ended.is_cancelled() {
+            self.tell("session.ended", lease);
         }
         lease.ended.cancel();
         drop(lease.feed.lock().unwrap_or_else(PoisonError::into_inner).take());

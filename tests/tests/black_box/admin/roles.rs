@@ -82,6 +82,8 @@ async fn every_operation_asks_who_it_is() {
     let mut wrong = Vec::new();
     for (method, path, needs) in &operations {
         let at = path.replace("{id}", "987654").replace("{name}", "no-such-name");
+        // It would not end.
+        let at = if path.ends_with("/events") { format!("{at}?wait=false") } else { at };
         let ask = || office.ask(method, &at).json(&json!({}));
         let Some(scope) = needs else { continue };
         let nobody = ask().send().await;
