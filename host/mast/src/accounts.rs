@@ -9,6 +9,7 @@
 //! work and get the same answer; a line's expiry and active flag are looked at on every call.
 
 mod change;
+mod erase;
 pub(crate) mod password;
 mod request;
 mod table;
@@ -18,6 +19,7 @@ pub(crate) mod throttle;
 mod verified;
 
 pub use change::{Added, LineEdit};
+pub use erase::Erased;
 pub(crate) use request::stated;
 pub use request::{InvalidLine, LinePatch, LineRequest, LineTerms, normal_mac};
 

@@ -16,6 +16,7 @@ mod audit;
 mod backups;
 mod catalog;
 pub mod client;
+pub mod config;
 mod error;
 mod events;
 mod extract;
@@ -57,7 +58,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::any;
 use jiff::Timestamp;
-use mast_store::{StateStore, forget_done};
+use mast_store::{StateStore, forget_done, trim_audit};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -71,6 +72,7 @@ use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 use crate::tuner::{Transcoder, Tuner};
 use access::{Door, Guard};
+use config::RetentionConfig;
 use events::{Listeners, Told};
 use once::InFlight;
 
@@ -167,8 +169,8 @@ impl Admin {
         axum::serve(listener, self.machine()).with_graceful_shutdown(stop.cancelled_owned()).await
     }
 
-    /// Forgets requests that are too old to be repeated, until `stop`.
-    pub async fn forget(&self, stop: CancellationToken) {
+    /// Forgets requests that are too old to be repeated, and what `retention` says is too old to be kept, until `stop`.
+    pub async fn forget(&self, retention: RetentionConfig, stop: CancellationToken) {
         let mut tick = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
@@ -176,8 +178,15 @@ impl Admin {
                 () = stop.cancelled() => return,
             }
             let store = Arc::clone(&self.context.deps.store);
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || forget_done(&*store)).await {
-                tracing::warn!(%error, "old requests were not forgotten");
+            let audit = retention.audit.and_then(|span| Timestamp::now().checked_sub(span).ok());
+            let forgotten = tokio::task::spawn_blocking(move || {
+                forget_done(&*store)?;
+                audit.map_or(Ok(0), |before| trim_audit(&*store, before))
+            });
+            match forgotten.await {
+                Ok(Ok(0)) | Err(_) => {}
+                Ok(Ok(entries)) => tracing::info!(entries, "old entries of the audit log were removed"),
+                Ok(Err(error)) => tracing::warn!(%error, "what is too old was not forgotten"),
             }
         }
     }

@@ -146,8 +146,9 @@ impl App {
         let address = delivery.address();
         // Set here and nowhere else.
         let _ = listening.set(address);
+        let retention = config.retention.clone();
         let (forgetting, stop_forgetting) = (admin.clone(), stop.clone());
-        tasks.spawn(async move { forgetting.forget(stop_forgetting).await });
+        tasks.spawn(async move { forgetting.forget(retention, stop_forgetting).await });
         let (looking, stop_looking) = (admin.clone(), stop.clone());
         tasks.spawn(async move { looking.look(stop_looking).await });
         let stop_admin = stop.clone();

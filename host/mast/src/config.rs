@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use mast_model::ChannelId;
 
+use crate::admin::config::RetentionConfig;
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig, TlsConfig};
 use crate::extensions::config::PluginsConfig;
@@ -50,6 +51,8 @@ pub struct Config {
     pub playouts: BTreeMap<String, PlayoutConfig>,
     /// `[bouquet.NAME]`
     pub bouquets: Vec<BouquetConfig>,
+    /// `[retention]`
+    pub retention: RetentionConfig,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -91,6 +94,7 @@ impl Config {
             ffmpeg,
             playouts: PlayoutConfig::read_all(&root.section("playout")),
             bouquets: BouquetConfig::read_all(&root.section("bouquet")),
+            retention: RetentionConfig::read(&root.section("retention")),
             log: LogConfig::read(&root.section("log")),
         }
     }

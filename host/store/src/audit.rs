@@ -1,4 +1,5 @@
-//! The audit log: who changed what, when and from where. Rows are only ever added.
+//! The audit log: who changed what, when and from where. Rows are added, in the transaction of the change. They are changed where somebody is
+//! to be forgotten, and removed, the oldest first, where the operator does not want them for ever.
 
 use std::net::IpAddr;
 
@@ -72,6 +73,41 @@ pub(crate) fn append(transaction: &WriteTransaction, mut entry: AuditEntry) -> R
     entry.id = id;
     transaction.open_table(AUDIT)?.insert(id, to_json(RECORD, &entry)?.as_slice())?;
     Ok(id)
+}
+
+pub(crate) fn rewrite(
+    transaction: &WriteTransaction,
+    ids: &[u64],
+    change: &mut dyn FnMut(&mut AuditEntry),
+) -> Result<(), Fault> {
+    let mut table = transaction.open_table(AUDIT)?;
+    for id in ids {
+        let Some(old) = table.get(id)?.map(|row| from_json::<AuditEntry>(RECORD, row.value())).transpose()? else {
+            continue;
+        };
+        let mut new = old.clone();
+        change(&mut new);
+        // Not to be forgotten.
+        let new = AuditEntry { before: new.before, after: new.after, ..old };
+        table.insert(id, to_json(RECORD, &new)?.as_slice())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn trim(transaction: &WriteTransaction, before: Timestamp, most: usize) -> Result<usize, Fault> {
+    let mut table = transaction.open_table(AUDIT)?;
+    let mut old = Vec::new();
+    for row in table.iter()?.take(most) {
+        let (id, row) = row?;
+        if from_json::<AuditEntry>(RECORD, row.value())?.at >= before {
+            break;
+        }
+        old.push(id.value());
+    }
+    for id in &old {
+        table.remove(id)?;
+    }
+    Ok(old.len())
 }
 
 /// The newest entries below `before`, newest first, those that `wanted` names.

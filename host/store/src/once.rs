@@ -90,6 +90,25 @@ impl Once {
     }
 }
 
+/// Entries of the audit log removed in one transaction: others have their turn in between.
+const AT_ONCE: usize = 1_000;
+
+/// Removes entries of the audit log from before a time; how many there were.
+pub fn trim_audit(store: &dyn StateStore, before: Timestamp) -> Result<usize, StoreError> {
+    let mut all = 0;
+    loop {
+        let mut removed = 0;
+        store.write("trim the audit log", &mut |transaction| {
+            removed = transaction.trim_audit(before, AT_ONCE)?;
+            Ok(())
+        })?;
+        all += removed;
+        if removed < AT_ONCE {
+            return Ok(all);
+        }
+    }
+}
+
 /// Forgets what was done too long ago to matter.
 pub fn forget_done(store: &dyn StateStore) -> Result<usize, StoreError> {
     let now = Timestamp::now();

@@ -1,5 +1,6 @@
 //! Documents' rows, and the transaction that rooms work in.
 
+use jiff::Timestamp;
 use mast_model::{Account, Credits, EntryId, LineId, LineRecord};
 use redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -84,6 +85,14 @@ impl Transaction for Working<'_> {
 
     fn append_audit(&mut self, entry: AuditEntry) -> Result<u64, StoreError> {
         self.run(|inner| audit::append(inner, entry))
+    }
+
+    fn rewrite_audit(&mut self, ids: &[u64], change: &mut dyn FnMut(&mut AuditEntry)) -> Result<(), StoreError> {
+        self.run(|inner| audit::rewrite(inner, ids, change))
+    }
+
+    fn trim_audit(&mut self, before: Timestamp, most: usize) -> Result<usize, StoreError> {
+        self.run(|inner| audit::trim(inner, before, most))
     }
 
     fn post(&mut self, movement: Movement) -> Result<Entry, StoreError> {

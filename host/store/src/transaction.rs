@@ -28,8 +28,12 @@ pub trait Transaction {
     fn remove_row(&mut self, kind: Kind, key: &[u8]) -> Result<bool, StoreError>;
     /// Every row of a kind, by key. For kinds with few rows.
     fn rows(&mut self, kind: Kind) -> Result<Vec<Vec<u8>>, StoreError>;
-    /// Adds to the audit log, which nothing can be taken from.
+    /// Adds to the audit log.
     fn append_audit(&mut self, entry: AuditEntry) -> Result<u64, StoreError>;
+    /// Changes what entries of the audit log say of a person. Who did what, when and to what stays.
+    fn rewrite_audit(&mut self, ids: &[u64], change: &mut dyn FnMut(&mut AuditEntry)) -> Result<(), StoreError>;
+    /// Removes the oldest entries of the audit log, those from before a time, at most so many; how many there were.
+    fn trim_audit(&mut self, before: Timestamp, most: usize) -> Result<usize, StoreError>;
 
     /// Moves credits: adds an entry to the ledger, which nothing can be taken from, or refuses with `Ledger` and why.
     fn post(&mut self, movement: Movement) -> Result<Entry, StoreError>;

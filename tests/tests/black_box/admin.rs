@@ -6,6 +6,7 @@ mod business;
 mod contract;
 mod doing;
 mod events;
+mod persons;
 mod resellers;
 mod roles;
 mod watching;

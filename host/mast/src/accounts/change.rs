@@ -361,6 +361,6 @@ fn seen(transaction: &mut dyn Transaction, id: LineId, expected: Option<u64>) ->
     }
 }
 
-fn subject(id: LineId) -> String {
+pub(super) fn subject(id: LineId) -> String {
     format!("line/{id}")
 }

@@ -65,6 +65,7 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/v1/lines/{id}", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/{id}/token", Shared(LinesWrite)),
     ("POST", "/api/v1/lines/{id}/extensions", Shared(CreditsWrite)),
+    ("POST", "/api/v1/lines/{id}/erase", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/bulk", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/bulk/extend", Needs(LinesWrite)),
     ("POST", "/api/v1/lines/bulk/enable", Needs(LinesWrite)),

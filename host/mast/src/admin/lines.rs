@@ -18,8 +18,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use mast_model::{Line, LineId, LineRecord, ResellerId, Scope};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use mast_store::Change;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -29,12 +30,14 @@ use super::page::{Page, Paging};
 use super::{AdminError, Context, Shared};
 use crate::accounts::{AccountsError, InvalidLine, LineEdit, LinePatch, LineRequest};
 use crate::resellers::{Principal, check_fixed};
+use crate::sessions::Banned;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::new()
         .routes(routes!(list, add))
         .routes(routes!(show, change, remove))
         .routes(routes!(rotate_token))
+        .routes(routes!(erase))
         .merge(bulk::routes())
         .merge(transfer::routes())
 }
@@ -203,6 +206,34 @@ async fn remove(
     context.deps.accounts.remove(vec![LineId(id)], expected, change).await?;
     tracing::info!(line = id, "line removed");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What was forgotten.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+struct ErasedView {
+    /// The line was still there.
+    line: bool,
+    /// Entries of the audit log that said something of the person.
+    audit_entries: usize,
+}
+
+/// Removes a line, also one that was removed before, and forgets whoever had it: names, addresses, devices and notes, in the audit log and in
+/// answers that are kept, and its bans. What was done, when and by whom stays in the log.
+#[utoipa::path(post, path = "/api/v1/lines/{id}/erase", tag = "lines", params(("id" = u64, Path)),
+    responses((status = 200, body = ErasedView)))]
+async fn erase(
+    State(context): Shared,
+    At(id): At<u64>,
+    Changing(change): Changing,
+) -> Result<Json<ErasedView>, AdminError> {
+    let sessions = &context.deps.sessions;
+    for ban in sessions.bans().into_iter().filter(|ban| ban.banned == Banned::Line(LineId(id))) {
+        // The mark of a repeated request is for the line.
+        sessions.lift(ban.id, Change::by(change.actor.clone())).await?;
+    }
+    let erased = context.deps.accounts.erase(LineId(id), change).await?;
+    tracing::info!(line = id, entries = erased.entries, "whoever had a line is forgotten");
+    Ok(Json(ErasedView { line: erased.line, audit_entries: erased.entries }))
 }
 
 /// Gives a line a new token; URLs with the old one end.

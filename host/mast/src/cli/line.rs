@@ -29,6 +29,23 @@ pub(super) enum LineCommand {
     Disable(SwitchArgs),
     /// Switch a line on again
     Enable(SwitchArgs),
+    /// Remove a line and forget whoever had it: in the audit log too
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ForgetArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The line
+    #[arg(long, conflicts_with = "id", required_unless_present = "id")]
+    username: Option<String>,
+    /// The line's id, where it was removed before
+    #[arg(long)]
+    id: Option<u64>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +99,7 @@ impl LineCommand {
             Self::Add(args) => args.json,
             Self::List { json, .. } => *json,
             Self::Disable(args) | Self::Enable(args) => args.json,
+            Self::Forget(args) => args.json,
         }
     }
 }
@@ -93,6 +111,7 @@ pub(super) fn run(command: LineCommand) -> Result<(), Failure> {
             LineCommand::List { config, json } => list(&load(&config)?, json).await,
             LineCommand::Disable(args) => switch(&args, false).await,
             LineCommand::Enable(args) => switch(&args, true).await,
+            LineCommand::Forget(args) => forget(&args).await,
         }
     })
 }
@@ -169,6 +188,21 @@ async fn switch(args: &SwitchArgs, active: bool) -> Result<(), Failure> {
         say_json(&line);
     } else {
         say(format!("line \"{}\" is {}", line.username, if active { "enabled" } else { "disabled" }));
+    }
+    Ok(())
+}
+
+async fn forget(args: &ForgetArgs) -> Result<(), Failure> {
+    let backend = Backend::open(&load(&args.config)?).await?;
+    let id = match (args.id, &args.username) {
+        (Some(id), _) => id,
+        (None, username) => backend.line(username.as_deref().unwrap_or_default()).await?.id,
+    };
+    let erased: serde_json::Value = backend.0.post(&format!("/api/v1/lines/{id}/erase"), None::<&()>).await?;
+    if args.json {
+        say_json(&erased);
+    } else {
+        say(format!("whoever had line {id} is forgotten; backups and exports are files of yours"));
     }
     Ok(())
 }

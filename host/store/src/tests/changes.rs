@@ -188,3 +188,41 @@ fn a_file_of_schema_1_opens() {
     let later = lines(&*store).last().map(|line| line.id);
     assert_eq!(later, Some(LineId(4)), "ids go on");
 }
+
+#[test]
+fn the_log_is_trimmed_from_its_old_end_and_rewritten_where_it_must_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_state(folder.path()).unwrap();
+    let hour = |hour: i64| Timestamp::from_second(hour * 3_600).unwrap();
+    let entry = |at| AuditEntry {
+        id: 0,
+        at,
+        actor: Actor::machine("test"),
+        action: "line.update".into(),
+        subject: "line/1".into(),
+        before: None,
+        after: Some(serde_json::json!({ "notes": "hers" })),
+    };
+    store
+        .write("fill", &mut |transaction| {
+            (0..2_500).try_for_each(|number| transaction.append_audit(entry(hour(number))).map(|_| ()))
+        })
+        .unwrap();
+    assert_eq!(trim_audit(&*store, hour(2_100)).unwrap(), 2_100);
+    assert_eq!(trim_audit(&*store, hour(2_100)).unwrap(), 0);
+    let left = all_audit(&*store);
+    assert_eq!((left.len(), left.last().map(|entry| entry.id)), (400, Some(2_101)));
+    store
+        .write("rewrite", &mut |transaction| {
+            transaction.rewrite_audit(&[2_101, 5, 2_103], &mut |entry| {
+                (entry.after, entry.subject, entry.at) = (None, "changed".into(), Timestamp::UNIX_EPOCH);
+            })
+        })
+        .unwrap();
+    let rewritten: Vec<_> = all_audit(&*store).into_iter().filter(|entry| entry.after.is_none()).collect();
+    assert_eq!(rewritten.iter().map(|entry| entry.id).collect::<Vec<_>>(), [2_103, 2_101]);
+    assert!(rewritten.iter().all(|entry| entry.subject == "line/1" && entry.at > hour(2_000)), "only what it says");
+    // Numbers go on.
+    store.write("add", &mut |transaction| transaction.append_audit(entry(hour(3_000))).map(|_| ())).unwrap();
+    assert_eq!(all_audit(&*store)[0].id, 2_501);
+}
