@@ -40,7 +40,7 @@ use axum::Router;
 use axum::extract::{Path, State as AxumState};
 use axum::routing::get;
 use jiff::Timestamp;
-use mast_model::{AboveLimit, ChannelId, LineId};
+use mast_model::AboveLimit;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -246,7 +246,8 @@ fn router(shared: Arc<Shared>, admin: Router) -> Router {
         .layer(axum::middleware::from_fn_with_state(shared, respond::finish))
 }
 
-/// Ends leases that expired, and those whose line or channel is gone: at most a second after the change.
+/// Ends leases that expired, those whose line or channel is gone, and those whose line may watch other profiles now: at most a second
+/// after the change. A player of HLS brings its session back under what holds then.
 async fn sweep(shared: Arc<Shared>, shutdown: CancellationToken) {
     let mut lineups = shared.deps.catalog.changes();
     let mut tick = tokio::time::interval(SWEEP);
@@ -259,10 +260,13 @@ async fn sweep(shared: Arc<Shared>, shutdown: CancellationToken) {
         let lineup_changed = lineups.has_changed().unwrap_or(false);
         lineups.mark_unchanged();
         let now = Timestamp::now();
-        shared.leases.sweep(|line: LineId, channel: ChannelId| {
-            let usable = shared.deps.accounts.find(line).filter(|line| line.usable(now));
-            usable.is_some_and(|line| !lineup_changed || shared.deps.catalog.sees(&line, channel))
+        shared.leases.sweep(|lease| {
+            let usable = shared.deps.accounts.find(lease.line).filter(|line| line.usable(now));
+            usable.is_some_and(|line| {
+                *line.profiles() == lease.profiles
+                    && (!lineup_changed || shared.deps.catalog.sees(&line, lease.channel))
+            })
         });
     }
-    shared.leases.sweep(|_, _| false);
+    shared.leases.sweep(|_| false);
 }

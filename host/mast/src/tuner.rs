@@ -165,6 +165,11 @@ impl Tuner {
         plays.then(|| Feed::new(channel))
     }
 
+    /// What the qualities of a channel and of each of its backups will be called, the leading one of each first; starts nothing.
+    pub fn names(&self, channel: ChannelId) -> Vec<Vec<Arc<str>>> {
+        self.shared.parts.upstreams.names(channel)
+    }
+
     /// Every channel that was ever wanted.
     pub fn reports(&self) -> Vec<ChannelReport> {
         let mut reports: Vec<_> =

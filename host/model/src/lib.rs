@@ -19,7 +19,7 @@ pub use destination::{Destination, DestinationRules, Refused};
 pub use error::{Classified, ErrorClass, Side};
 pub use id::{ApiKeyId, CategoryId, ChannelId, EntryId, InstanceId, LineId, OperatorId, PlanId, ResellerId};
 pub use ledger::{Account, Credits, Reason, ReasonCode, Reference};
-pub use line::{AboveLimit, Line, LineRecord, LineToken};
+pub use line::{AboveLimit, Line, LineRecord, LineToken, Profiles};
 pub use operator::{ApiKey, LoginSession, Operator, Role, Scope};
 pub use plan::{Plan, Term, TermUnit};
 pub use redact::{Secret, UpstreamUrl};

@@ -1,8 +1,10 @@
 //! Lines: a subscriber's credential. [`LineRecord`] is all that is known of one, as it is stored; [`Line`] is what viewers' requests
 //! need of it, kept small because a host may have a million of them in memory.
 
+mod profiles;
 mod token;
 
+pub use profiles::Profiles;
 pub use token::{InvalidLineToken, LineToken};
 
 use std::sync::Arc;
@@ -48,7 +50,7 @@ pub struct LineRecord {
     /// Instances of outputs that it may use; empty for all.
     #[serde(default)]
     pub outputs: Vec<String>,
-    /// Transcoding profiles that it may watch; empty for all.
+    /// Names of the qualities that it may watch (a profile, a variant of a ladder, `copy`, `audio_only`); empty for all.
     #[serde(default)]
     pub profiles: Vec<String>,
     /// Networks that it may watch from, for policies; empty for all.
@@ -176,7 +178,7 @@ pub struct Line {
 struct LineRules {
     macs: Vec<String>,
     outputs: Vec<String>,
-    profiles: Vec<String>,
+    profiles: Profiles,
     attrs: Vec<(String, String)>,
 }
 
@@ -187,7 +189,7 @@ impl LineRules {
         let rules = Self {
             macs: record.macs.clone(),
             outputs: record.outputs.clone(),
-            profiles: record.profiles.clone(),
+            profiles: Profiles::new(&record.profiles),
             attrs: stated.map(|(name, list)| (format!("line-{name}"), list.join(","))).collect(),
         };
         (rules != Self::default()).then(|| Box::new(rules))
@@ -210,9 +212,10 @@ impl Line {
         self.rules.as_ref().map_or(&[], |rules| &rules.outputs)
     }
 
-    /// See [`LineRecord`]; empty for all.
-    pub fn profiles(&self) -> &[String] {
-        self.rules.as_ref().map_or(&[], |rules| &rules.profiles)
+    /// See [`LineRecord`].
+    pub fn profiles(&self) -> &Profiles {
+        static ALL: Profiles = Profiles::ALL;
+        self.rules.as_ref().map_or(&ALL, |rules| &rules.profiles)
     }
 
     /// What policies are told of the line's own rules: `line-networks`, `line-countries` and `line-devices`, each where there are any,

@@ -19,6 +19,7 @@ mod oracle;
 mod players;
 mod playing;
 mod playouts;
+mod profiles;
 mod protocol;
 mod reload;
 mod restart;

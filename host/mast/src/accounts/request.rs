@@ -67,7 +67,8 @@ pub struct LineTerms {
     /// Output instances that it may use; none for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Vec<String>>,
-    /// Profiles that it may watch; none for all.
+    /// Names of the qualities that it may watch, none for all: a profile's, also where it is a variant of a ladder; `copy` of a channel that
+    /// plays as it comes; `audio_only` of a ladder's sound alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profiles: Option<Vec<String>>,
     /// Networks such as `192.0.2.0/24`, handed to policies as `line-networks`.

@@ -27,6 +27,15 @@ pub(super) enum DeliveryError {
     /// The channel does not exist, or the line may not know that it does.
     #[error("this line has no such channel")]
     NoSuchChannel,
+    /// `profiles` of the line.
+    #[error("this line may watch only the profiles {0}, and this channel has none of them")]
+    NoProfile(String),
+    /// The same, for continuous MPEG-TS.
+    #[error(
+        "this line may watch only the profiles {0}; continuous MPEG-TS (.ts) is the channel's leading one, which is not among them; \
+         HLS (.m3u8) may have one that is"
+    )]
+    LeadingProfile(String),
     /// The segment left the window, or never was in it.
     #[error("this segment is not available any more")]
     NoSuchSegment,
@@ -82,7 +91,7 @@ impl DeliveryError {
             Self::Refused(Refusal::BadCredentials) => StatusCode::UNAUTHORIZED,
             Self::Refused(Refusal::Throttled) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(Refusal::Busy) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Kicked | Self::Banned(_) => StatusCode::FORBIDDEN,
+            Self::Kicked | Self::Banned(_) | Self::NoProfile(_) | Self::LeadingProfile(_) => StatusCode::FORBIDDEN,
             Self::Refused(_) | Self::BadSession | Self::Connections(_) | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuchChannel | Self::NoSuchSegment => StatusCode::NOT_FOUND,
             Self::Tune(TuneError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
@@ -103,6 +112,7 @@ impl DeliveryError {
             Self::Refused(Refusal::Throttled) => "throttled",
             Self::NotFound => "not-found",
             Self::NoSuchChannel => "channel",
+            Self::NoProfile(_) | Self::LeadingProfile(_) => "profile-not-allowed",
             Self::NoSuchSegment => "segment",
             Self::BadSession | Self::Kicked => "session",
             Self::Banned(_) => "banned",
@@ -202,6 +212,8 @@ mod tests {
             Refusal::Busy.into(),
             DeliveryError::NotFound,
             DeliveryError::NoSuchChannel,
+            DeliveryError::NoProfile("low, copy".to_owned()),
+            DeliveryError::LeadingProfile("low".to_owned()),
             DeliveryError::NoSuchSegment,
             DeliveryError::BadSession,
             DeliveryError::Connections(1),

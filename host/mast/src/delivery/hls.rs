@@ -7,7 +7,7 @@ use axum::extract::{Path, State as AxumState};
 use axum::http::{HeaderValue, Response, header, request::Parts};
 use axum::response::IntoResponse;
 use mast_media::SegmentPayload;
-use mast_model::{AboveLimit, ChannelId, Line};
+use mast_model::{AboveLimit, ChannelId, Line, Profiles};
 
 use super::error::DeliveryError;
 use super::peer::Peer;
@@ -72,8 +72,8 @@ pub(super) async fn file(
         shared.limiter.line(session.line, session.limit)?;
     }
     let lease = shared.leases.touch(channel, session.id);
-    let published = match lease.as_ref().and_then(|lease| lease.look(Feed::published)) {
-        Some(published) => published,
+    let (published, profiles) = match lease.as_ref().and_then(|lease| Some((lease.look(Feed::published)?, lease))) {
+        Some((published, lease)) => (published, lease.profiles.clone()),
         None => {
             let viewer = Viewer::of(&parts, &shared.http, shared.listening);
             if file == File::Playlist {
@@ -84,6 +84,14 @@ pub(super) async fn file(
         }
     };
     let published = published.rung(rung).ok_or(DeliveryError::NoSuchSegment)?;
+    let profile = match file {
+        File::Segment(sequence) => published.profile_of(sequence),
+        File::Playlist => published.profile(),
+    };
+    // As if it were not there.
+    if !profiles.allow(profile) {
+        return Err(DeliveryError::NoSuchSegment);
+    }
     let response = match file {
         File::Segment(sequence) => segment(published, sequence)?,
         File::Playlist => playlist(published, respond::accepts_gzip(&parts.headers))?,
@@ -128,30 +136,33 @@ fn playlist(published: &Published, gzip: bool) -> Result<Response<Body>, Deliver
     Ok(response)
 }
 
+/// A channel's window, and what of it the viewer's line may watch.
+type Seen = (Arc<Published>, Profiles);
+
 /// Brings back a session whose lease is gone (it was silent too long, or the host was restarted) under the checks of a new one, except that
 /// it never takes another's connection.
-async fn readmit(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Arc<Published>, DeliveryError> {
+async fn readmit(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Seen, DeliveryError> {
     let line = usable(shared, session)?;
-    let limit = live::permit(shared, &line, session.channel, viewer)?;
-    let guard = live::grant(shared, wanted(session, viewer, limit))?;
+    let limit = live::permit(shared, &line, session.channel, Kind::Hls, viewer)?;
+    let guard = live::grant(shared, wanted(session, &line, viewer, limit))?;
     let feed = shared.deps.tuner.watch(session.channel, Need::Playlist).await?;
     let published = feed.published();
     guard.keep().hold(feed, published.target_duration);
-    Ok(published)
+    Ok((published, line.profiles().clone()))
 }
 
 /// The same for a segment, by what is in memory: no policy is asked anew, no channel is started, nobody waits.
-fn resume(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Arc<Published>, DeliveryError> {
+fn resume(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Seen, DeliveryError> {
     let line = usable(shared, session)?;
     if !shared.deps.catalog.sees(&line, session.channel) {
         return Err(DeliveryError::NoSuchChannel);
     }
     let feed = shared.deps.tuner.playing(session.channel).ok_or(DeliveryError::NoSuchSegment)?;
     let limit = session.limit.min(line.max_connections);
-    let guard = live::grant(shared, wanted(session, viewer, limit))?;
+    let guard = live::grant(shared, wanted(session, &line, viewer, limit))?;
     let published = feed.published();
     guard.keep().hold(feed, published.target_duration);
-    Ok(published)
+    Ok((published, line.profiles().clone()))
 }
 
 fn usable(shared: &Shared, session: &Session) -> Result<Arc<Line>, DeliveryError> {
@@ -163,7 +174,7 @@ fn usable(shared: &Shared, session: &Session) -> Result<Arc<Line>, DeliveryError
     Err(if line.active { Refusal::Expired } else { Refusal::Disabled }.into())
 }
 
-fn wanted<'a>(session: &Session, viewer: &'a Viewer, limit: u32) -> Wanted<'a> {
+fn wanted<'a>(session: &Session, line: &'a Line, viewer: &'a Viewer, limit: u32) -> Wanted<'a> {
     Wanted {
         line: session.line,
         channel: session.channel,
@@ -172,6 +183,7 @@ fn wanted<'a>(session: &Session, viewer: &'a Viewer, limit: u32) -> Wanted<'a> {
         limit,
         session: Some(session.id),
         above_limit: AboveLimit::DenyNew,
+        profiles: line.profiles(),
         address: viewer.address,
         country: viewer.country,
         user_agent: &viewer.user_agent,

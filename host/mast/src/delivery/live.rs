@@ -1,4 +1,4 @@
-//! The URLs that players are given: `/live/...`. Everything is checked here, in this order: credentials, lineup, policies,
+//! The URLs that players are given: `/live/...`. Everything is checked here, in this order: credentials, lineup, policies, profiles,
 //! connections; only then is the channel tuned, so that nobody without a right to it can start one.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, Response, header, request::Parts};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use mast_media::{MultivariantPlaylist, Variant};
-use mast_model::{AboveLimit, ChannelId, Line, LineId};
+use mast_model::{AboveLimit, ChannelId, Line, LineId, Profiles};
 use mast_plugin::records::AuthRequest;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -88,7 +88,7 @@ async fn open(
     viewer: &Viewer,
     method: &Method,
 ) -> Result<Response<Body>, DeliveryError> {
-    let limit = permit(shared, line, file.channel, viewer)?;
+    let limit = permit(shared, line, file.channel, file.kind, viewer)?;
     if method == Method::HEAD {
         // Asking whether it would play costs no connection and no upstream.
         return Ok(empty(file.kind));
@@ -101,6 +101,7 @@ async fn open(
         limit,
         session: None,
         above_limit: if line.above_limit == AboveLimit::StopOldest { line.above_limit } else { shared.above_limit },
+        profiles: line.profiles(),
         address: viewer.address,
         country: viewer.country,
         user_agent: &viewer.user_agent,
@@ -111,16 +112,20 @@ async fn open(
         Kind::Continuous => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Bytes).await?;
             guard.still_there(limit)?;
+            if !line.profiles().allow(feed.leading().as_deref()) {
+                return Err(DeliveryError::LeadingProfile(line.profiles().listed()));
+            }
             Ok(continuous(shared, guard, feed))
         }
         Kind::Hls => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Playlist).await?;
             guard.still_there(limit)?;
             let published = feed.published();
+            let shown = allowed(&published, line.profiles())?;
             guard.lease.hold(feed, published.target_duration);
             let ends = now() + SESSION_SECONDS;
             let session = Session { id: guard.keep().id, line: line.id, channel: file.channel, limit, ends };
-            Ok(multivariant(&shared.signer.sign(&session), file.channel, &published))
+            Ok(multivariant(&shared.signer.sign(&session), file.channel, &shown))
         }
     }
 }
@@ -141,12 +146,37 @@ pub(super) fn now() -> u64 {
 }
 
 /// Whether the line may watch the channel now; with how many connections at most.
-pub(super) fn permit(shared: &Shared, line: &Line, channel: ChannelId, viewer: &Viewer) -> Result<u32, DeliveryError> {
+pub(super) fn permit(
+    shared: &Shared,
+    line: &Line,
+    channel: ChannelId,
+    kind: Kind,
+    viewer: &Viewer,
+) -> Result<u32, DeliveryError> {
     if !shared.deps.catalog.sees(line, channel) {
         return Err(DeliveryError::NoSuchChannel);
     }
-    authorize(shared, line, channel, "play", viewer)
-        .map(|narrowed| narrowed.unwrap_or(u32::MAX).min(line.max_connections))
+    let narrowed = authorize(shared, line, channel, "play", viewer)?;
+    let profiles = line.profiles();
+    if !profiles.are_all() {
+        promising(profiles, &shared.deps.tuner.names(channel), kind)?;
+    }
+    Ok(narrowed.unwrap_or(u32::MAX).min(line.max_connections))
+}
+
+/// Whether there is a quality to watch for these profiles, by what the channel and each of its backups will be called. Which of them
+/// plays shows later; where no name is known, why is tuning's to say.
+fn promising(profiles: &Profiles, names: &[Vec<Arc<str>>], kind: Kind) -> Result<(), DeliveryError> {
+    let allowed = |name: &Arc<str>| profiles.allow(Some(name));
+    let any = names.iter().flatten().any(allowed);
+    match kind {
+        _ if names.iter().all(Vec::is_empty) => Ok(()),
+        _ if !any => Err(DeliveryError::NoProfile(profiles.listed())),
+        Kind::Continuous if !names.iter().filter_map(|names| names.first()).any(allowed) => {
+            Err(DeliveryError::LeadingProfile(profiles.listed()))
+        }
+        Kind::Hls | Kind::Continuous => Ok(()),
+    }
 }
 
 /// Whether no operator has banned the line.
@@ -249,16 +279,23 @@ fn empty(kind: Kind) -> Response<Body> {
     response
 }
 
-fn multivariant(token: &str, channel: ChannelId, published: &Published) -> Response<Body> {
-    let variant = |(place, rung): (usize, &Published)| Variant {
-        uri: format!("/hls/{token}/{channel}/{}", hls::playlist_name(place)),
+/// The rungs that may be watched now, each with its place.
+fn allowed<'a>(published: &'a Published, profiles: &Profiles) -> Result<Vec<(usize, &'a Published)>, DeliveryError> {
+    let rungs = published.rungs().enumerate();
+    let shown: Vec<_> = rungs.filter(|(_, rung)| profiles.allow(rung.profile())).collect();
+    if shown.is_empty() { Err(DeliveryError::NoProfile(profiles.listed())) } else { Ok(shown) }
+}
+
+fn multivariant(token: &str, channel: ChannelId, rungs: &[(usize, &Published)]) -> Response<Body> {
+    let variant = |(place, rung): &(usize, &Published)| Variant {
+        uri: format!("/hls/{token}/{channel}/{}", hls::playlist_name(*place)),
         bandwidth: rung.bandwidth,
         average_bandwidth: Some(rung.average_bandwidth),
         codecs: rung.codecs.clone(),
     };
     let playlist = MultivariantPlaylist {
-        independent_segments: published.rungs().all(|rung| rung.independent),
-        variants: published.rungs().enumerate().map(variant).collect(),
+        independent_segments: rungs.iter().all(|(_, rung)| rung.independent),
+        variants: rungs.iter().map(variant).collect(),
     };
     let mut response = playlist.to_string().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, hls::PLAYLIST_TYPE);
@@ -284,6 +321,10 @@ fn continuous(shared: &Shared, guard: LeaseGuard, feed: Feed) -> Response<Body> 
             () = parts.shutdown.cancelled() => None,
         };
         let chunk: Bytes = chunk?;
+        // A backup may be of another profile.
+        if !parts.follower.is_allowed(&parts.guard.lease().profiles) {
+            return None;
+        }
         parts.metrics.bytes_sent(RouteClass::Continuous, chunk.len() as u64);
         parts.guard.lease().sent(chunk.len() as u64);
         Some((Ok::<_, std::convert::Infallible>(chunk), parts))
@@ -316,6 +357,30 @@ mod tests {
             ("99999999999.ts", None),
         ] {
             assert_eq!(file(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_can_have_no_allowed_profile_is_not_started() {
+        let names = |text: &str| -> Vec<Vec<Arc<str>>> {
+            text.split('/').map(|one| one.split_whitespace().map(Arc::from).collect()).collect()
+        };
+        for (channel, hls, continuous) in [
+            ("high low", "ok", "LeadingProfile"),
+            ("low high", "ok", "ok"),
+            ("high medium", "NoProfile", "NoProfile"),
+            ("copy", "NoProfile", "NoProfile"),
+            // A backup may be what plays.
+            ("copy/low", "ok", "ok"),
+            ("copy/high low", "ok", "LeadingProfile"),
+            ("/copy", "NoProfile", "NoProfile"),
+            ("", "ok", "ok"),
+        ] {
+            let said = |kind| match promising(&Profiles::new(&["low".to_owned()]), &names(channel), kind) {
+                Ok(()) => "ok".to_owned(),
+                Err(error) => format!("{error:?}").split('(').next().unwrap_or_default().to_owned(),
+            };
+            assert_eq!([said(Kind::Hls), said(Kind::Continuous)], [hls, continuous], "{channel}");
         }
     }
 }

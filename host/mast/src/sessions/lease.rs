@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use mast_model::{AboveLimit, ChannelId, LineId};
+use mast_model::{AboveLimit, ChannelId, LineId, Profiles};
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,8 @@ pub(crate) struct Lease<T> {
     pub(crate) id: u64,
     pub(crate) line: LineId,
     pub(crate) channel: ChannelId,
+    /// What the line may watch, as it was when the lease was granted.
+    pub(crate) profiles: Profiles,
     device: Device,
     kind: Kind,
     /// The channel that the device left for this one.
@@ -98,6 +100,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) session: Option<u64>,
     /// What happens when the line has as many as it may.
     pub(crate) above_limit: AboveLimit,
+    /// What the line may watch.
+    pub(crate) profiles: &'a Profiles,
     pub(crate) address: IpAddr,
     pub(crate) country: Option<[u8; 2]>,
     pub(crate) user_agent: &'a str,
@@ -214,7 +218,8 @@ impl<T> Leases<T> {
         over.iter().for_each(|lease| self.forget(lease));
         let same = |lease: &&Arc<Lease<T>>| {
             let reusable = lease.kind == Kind::Hls && wanted.kind == Kind::Hls && lease.channel == wanted.channel;
-            reusable && wanted.session.map_or(lease.device == wanted.device, |id| lease.id == id)
+            let as_wanted = lease.device == wanted.device && lease.profiles == *wanted.profiles;
+            reusable && wanted.session.map_or(as_wanted, |id| lease.id == id)
         };
         if let Some(lease) = leases.iter().find(same) {
             lease.seen.store(self.now(), Ordering::Relaxed);
@@ -244,6 +249,7 @@ impl<T> Leases<T> {
             id: wanted.session.unwrap_or_else(new_id),
             line: wanted.line,
             channel: wanted.channel,
+            profiles: wanted.profiles.clone(),
             device: wanted.device,
             kind: wanted.kind,
             left,
@@ -325,11 +331,11 @@ impl<T> Leases<T> {
     }
 
     /// Ends what expired by itself, and every lease that `keep` does not want.
-    pub(crate) fn sweep(&self, keep: impl Fn(LineId, ChannelId) -> bool) {
+    pub(crate) fn sweep(&self, keep: impl Fn(&Lease<T>) -> bool) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.retain(|line, leases| {
+        lines.retain(|_, leases| {
             leases.retain(|lease| {
-                let stays = self.alive(lease) && keep(*line, lease.channel);
+                let stays = self.alive(lease) && keep(lease);
                 if !stays {
                     self.forget(lease);
                 }

@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use jiff::Timestamp;
 use mast_media::Codecs;
-use mast_model::ChannelId;
+use mast_model::{ChannelId, Profiles};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -26,6 +26,8 @@ pub(crate) struct Channel {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) published: ArcSwap<Published>,
     pub(crate) trail: Trail,
+    /// What the leading quality is called, of what comes next into the trail; none where it is for everybody.
+    pub(crate) leading: ArcSwapOption<Arc<str>>,
     pub(crate) counts: Counts,
     pub(crate) last_failure: ArcSwapOption<LastFailure>,
 }
@@ -178,6 +180,7 @@ impl Channel {
             status: watch::Sender::new(Status::idle()),
             published: ArcSwap::default(),
             trail: Trail::default(),
+            leading: ArcSwapOption::empty(),
             counts: Counts::default(),
             last_failure: ArcSwapOption::empty(),
         }
@@ -207,6 +210,11 @@ impl Feed {
     /// The window as it is now.
     pub fn published(&self) -> Arc<Published> {
         self.channel.published.load_full()
+    }
+
+    /// What continuous MPEG-TS is called now; none where it is for everybody.
+    pub fn leading(&self) -> Option<Arc<str>> {
+        self.channel.leading.load().as_deref().cloned()
     }
 
     /// Reads the channel as continuous MPEG-TS, from the newest whole segment on.
@@ -242,6 +250,11 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// Whether what comes now may be watched by whom these are allowed.
+    pub fn is_allowed(&self, profiles: &Profiles) -> bool {
+        profiles.are_all() || profiles.allow(self.feed.leading().as_deref())
+    }
+
     /// The next bytes, as soon as there are any; none when the host shuts down. Safe to cancel.
     pub async fn next(&mut self) -> Option<Bytes> {
         loop {

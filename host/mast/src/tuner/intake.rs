@@ -7,6 +7,7 @@
 //!
 //! It knows nothing of windows, numbers or viewers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub(crate) struct Intake {
     link: Link,
     /// One for each rung.
     segmenters: Vec<Segmenter>,
+    /// What the rungs are called; empty where they are for everybody.
+    names: Vec<Arc<str>>,
     config: IntakeConfig,
     watchdog: Option<Watchdog>,
     /// When what comes is shown, where the upstream says it.
@@ -80,6 +83,7 @@ impl Intake {
         Self {
             link,
             segmenters: vec![Segmenter::new(config.segmenter.clone())],
+            names: Vec::new(),
             config,
             watchdog: None,
             date: None,
@@ -92,8 +96,9 @@ impl Intake {
     /// The next thing that happens; with `yields` also that another channel needs the connection. Safe to cancel.
     pub(crate) async fn next(&mut self, yields: bool) -> IntakeEvent {
         match self.link.next(yields).await {
-            LinkEvent::Opened(Opened { upstream, numbers }) => {
+            LinkEvent::Opened(Opened { mut upstream, numbers }) => {
                 self.shape(&upstream.rungs);
+                self.names = std::mem::take(&mut upstream.names);
                 self.link = Link::Open(upstream);
                 let (stall, longest) = (self.config.stall_timeout, self.config.segmenter.max_duration);
                 self.watchdog = Some(Watchdog::new(Instant::now(), stall, longest, 0));
@@ -128,6 +133,11 @@ impl Intake {
     /// How many rungs there are.
     pub(crate) fn rungs(&self) -> usize {
         self.segmenters.len()
+    }
+
+    /// What the rungs are called; empty where they are for everybody.
+    pub(crate) fn names(&self) -> &[Arc<str>] {
+        &self.names
     }
 
     /// What the segmenters made of the bytes.

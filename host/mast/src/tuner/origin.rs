@@ -23,7 +23,7 @@ use super::config::HlsConfig;
 use super::fault::Failure;
 use super::intake::Produced;
 use super::numbers::Numbers;
-use super::published::Published;
+use super::published::{Published, Shown};
 
 /// The producer of one channel's windows.
 pub(crate) struct Origin {
@@ -33,6 +33,8 @@ pub(crate) struct Origin {
     rungs: Vec<Rung>,
     /// How many rungs the live intake has; the others repeat the leading one.
     shape: usize,
+    /// What the rungs of the live intake are called; empty where they are for everybody.
+    names: Vec<Arc<str>>,
     /// What the leading rung produced after a segment whose row is not complete.
     waiting: Vec<Bytes>,
     pub(crate) numbers: Numbers,
@@ -49,6 +51,7 @@ struct Rung {
     /// There from the first segment until the channel rests.
     window: Option<Window>,
     codecs: Codecs,
+    shown: Shown,
     /// Segments whose rows are not complete.
     cuts: VecDeque<Cut>,
 }
@@ -66,7 +69,18 @@ impl Origin {
     pub(crate) fn new(channel: Arc<Channel>, config: HlsConfig, numbers: Numbers, budget: &Budget) -> Self {
         let (share, level) = (budget.share(), budget.level());
         let rungs = vec![Rung::default()];
-        Self { channel, config, rungs, shape: 1, waiting: Vec::new(), numbers, switched: false, share, level }
+        Self {
+            channel,
+            config,
+            rungs,
+            shape: 1,
+            names: Vec::new(),
+            waiting: Vec::new(),
+            numbers,
+            switched: false,
+            share,
+            level,
+        }
     }
 
     /// How intakes have to cut.
@@ -85,9 +99,12 @@ impl Origin {
         self.leader().map(|window| seconds(window.target_duration()))
     }
 
-    /// The next events come from an intake with this many rungs.
-    pub(crate) fn set_shape(&mut self, rungs: usize) {
+    /// The next events come from an intake with this many rungs, called so.
+    pub(crate) fn set_shape(&mut self, rungs: usize, names: &[Arc<str>]) {
         self.shape = rungs.max(1);
+        self.names = names.to_vec();
+        // Before any of its bytes: whoever may not watch it sees none of them.
+        self.channel.leading.store(names.first().map(|name| Arc::new(Arc::clone(name))));
         if self.rungs.len() < self.shape {
             self.rungs.resize_with(self.shape, Rung::default);
         }
@@ -135,6 +152,8 @@ impl Origin {
     pub(crate) fn rest(&mut self) {
         self.rungs = vec![Rung::default()];
         self.shape = 1;
+        self.names.clear();
+        self.channel.leading.store(None);
         self.waiting.clear();
         self.switched = false;
         self.channel.trail.clear();
@@ -192,7 +211,8 @@ impl Origin {
 
     /// Makes the windows as they are now what viewers see.
     fn store(&self) {
-        let published = |rung: &Rung| rung.window.as_ref().map(|window| Published::of(window, &rung.codecs));
+        let published =
+            |rung: &Rung| rung.window.as_ref().map(|window| Published::of(window, &rung.codecs, &rung.shown));
         let mut rungs = self.rungs.iter().filter_map(published);
         let Some(leader) = rungs.next() else { return };
         self.channel.published.store(Arc::new(leader.with_rungs(rungs.map(Arc::new).collect())));

@@ -9,6 +9,30 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use mast_media::{Codecs, Segment, Window};
 
+/// What a rung shows and showed: the names of profiles, and from which segment on it was each. Those without a name are for everybody.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shown(Vec<(u64, Option<Arc<str>>)>);
+
+impl Shown {
+    /// Segments from this number on are of this profile; what is only about segments before `oldest` is forgotten.
+    pub(crate) fn push(&mut self, sequence: u64, name: Option<Arc<str>>, oldest: u64) {
+        if self.0.last().is_none_or(|(_, last)| *last != name) {
+            self.0.push((sequence, name));
+        }
+        let over = self.0.partition_point(|(from, _)| *from <= oldest).saturating_sub(1);
+        self.0.drain(..over);
+    }
+
+    fn at(&self, sequence: u64) -> Option<&str> {
+        let place = self.0.partition_point(|(from, _)| *from <= sequence).checked_sub(1)?;
+        self.0[place].1.as_deref()
+    }
+
+    fn now(&self) -> Option<&str> {
+        self.0.last()?.1.as_deref()
+    }
+}
+
 /// One version of a channel's window.
 #[derive(Debug, Default)]
 pub struct Published {
@@ -25,6 +49,7 @@ pub struct Published {
     /// Every listed segment starts at a random access point.
     pub independent: bool,
     segments: Vec<Arc<Segment>>,
+    shown: Shown,
     /// The other qualities of a ladder.
     rungs: Vec<Arc<Published>>,
 }
@@ -39,7 +64,7 @@ pub struct PlaylistBytes {
 
 impl Published {
     /// The window as it is now.
-    pub(crate) fn of(window: &Window, codecs: &Codecs) -> Self {
+    pub(crate) fn of(window: &Window, codecs: &Codecs, shown: &Shown) -> Self {
         let playlist = window.playlist();
         let (bandwidth, average_bandwidth) = bandwidth(window.listed());
         Self {
@@ -49,6 +74,7 @@ impl Published {
             bandwidth,
             average_bandwidth,
             segments: window.downloadable().to_vec(),
+            shown: shown.clone(),
             rungs: Vec::new(),
             playlist: window.playable().then(|| PlaylistBytes::of(playlist.to_string())),
         }
@@ -76,6 +102,16 @@ impl Published {
     /// Every rung, the leading one first.
     pub fn rungs(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.rungs.iter().map(Arc::as_ref))
+    }
+
+    /// The profile of the newest segment; none where it is for everybody.
+    pub fn profile(&self) -> Option<&str> {
+        self.shown.now()
+    }
+
+    /// The profile of a segment, by its media sequence number; none where it is for everybody.
+    pub fn profile_of(&self, sequence: u64) -> Option<&str> {
+        self.shown.at(sequence)
     }
 
     /// A segment by its media sequence number, listed or lately listed.
@@ -119,4 +155,27 @@ fn bandwidth(segments: &[Arc<Segment>]) -> (u64, u64) {
     let bytes = segments.iter().map(|segment| segment.payload.len()).sum();
     let millis = segments.iter().map(|segment| segment.duration.as_millis()).sum();
     (peak.unwrap_or(0), rate(bytes, millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_segment_keeps_the_profile_that_it_was_made_by() {
+        let mut shown = Shown::default();
+        assert_eq!((shown.at(7), shown.now()), (None, None));
+        let rows = [(7, Some("low")), (8, Some("low")), (9, None), (10, Some("copy")), (11, Some("copy"))];
+        for (sequence, name) in rows {
+            shown.push(sequence, name.map(Arc::from), 7);
+        }
+        for (sequence, name) in rows {
+            assert_eq!(shown.at(sequence), name, "{sequence}");
+        }
+        assert_eq!((shown.now(), shown.0.len()), (Some("copy"), 3));
+        shown.push(12, Some("copy".into()), 9);
+        assert_eq!((shown.at(9), shown.at(12), shown.0.len()), (None, Some("copy"), 2));
+        shown.push(13, Some("copy".into()), 12);
+        assert_eq!((shown.at(12), shown.0.len()), (Some("copy"), 1));
+    }
 }

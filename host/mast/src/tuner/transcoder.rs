@@ -29,6 +29,9 @@ pub(crate) use mast_ffmpeg::Rung;
 /// The hidden subcommand that ties a worker to the host's life.
 pub const LAUNCHER: &str = "__worker";
 
+/// What the rung of a ladder with the sound alone is called.
+const AUDIO_ONLY: &str = "audio_only";
+
 /// A look at a segment takes a tenth of a second of CPU.
 const LOOK_DEADLINE: Duration = Duration::from_secs(10);
 /// Looks at once: they are in no hurry, and must not take the cores from those who are.
@@ -88,6 +91,27 @@ impl Transcoder {
         let looks = Starts::new(LOOKS, LOOK_DEADLINE);
         let shared = Shared { config, starts, looks, launcher, tasks: TaskTracker::new(), installed: OnceCell::new() };
         Self { shared: Arc::new(shared) }
+    }
+
+    /// What each quality of a profile or ladder is called, the leading one first; empty where nothing has this name.
+    pub(crate) fn names(&self, name: &str) -> Vec<Arc<str>> {
+        let Some(output) = self.output(name) else { return Vec::new() };
+        let audio_only = matches!(output, Output::Ladder(ladder) if ladder.has_audio_only).then_some(AUDIO_ONLY);
+        profiles(output).iter().map(|profile| profile.name.as_str()).chain(audio_only).map(Arc::from).collect()
+    }
+
+    /// The same of those that came out of it.
+    pub(crate) fn names_of(&self, name: &str, rungs: &[(u16, Rung)]) -> Vec<Arc<str>> {
+        let mut all = self.names(name);
+        if rungs.is_empty() {
+            all.truncate(1);
+            return all;
+        }
+        let name = |(_, rung): &(u16, Rung)| match rung {
+            Rung::Variant(place) => all.get(*place).cloned(),
+            Rung::AudioOnly => all.last().cloned(),
+        };
+        rungs.iter().filter_map(name).collect()
     }
 
     /// The profile or ladder of this name.

@@ -17,6 +17,8 @@ pub use catalog::CatalogUpstreams;
 pub(crate) use slots::Slot;
 pub use slots::Slots;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -54,6 +56,8 @@ pub struct OpenUpstream {
     pub slot: Option<Slot>,
     /// The programs that it carries and what each is, where it is a ladder; otherwise empty.
     pub(crate) rungs: Vec<(u16, Rung)>,
+    /// What the qualities are called that lines may be allowed, the leading one first; empty where it is for everybody (a slate).
+    pub(crate) names: Vec<Arc<str>>,
 }
 
 /// What an upstream's bytes are packed in.
@@ -68,7 +72,7 @@ pub(crate) enum Container {
 impl OpenUpstream {
     /// One program.
     pub(crate) fn single(pieces: UpstreamBytes, slot: Option<Slot>) -> Self {
-        Self { pieces, slot, rungs: Vec::new() }
+        Self { pieces, slot, rungs: Vec::new(), names: Vec::new() }
     }
 }
 
@@ -87,6 +91,10 @@ pub trait Upstreams: Send + Sync + 'static {
     fn count(&self, channel: ChannelId) -> usize;
     /// Opens the `turn`-th upstream, counted round and round, up to its response head.
     fn open(&self, channel: ChannelId, turn: u32, claim: Claim) -> BoxFuture<'static, Result<OpenUpstream, Failure>>;
+    /// What the qualities of the channel and of each of its backups will be called, the leading one of each first.
+    fn names(&self, _channel: ChannelId) -> Vec<Vec<Arc<str>>> {
+        Vec::new()
+    }
     /// Scheme and host of the upstream in a place, counted as in turns; none where that is not known.
     fn redacted(&self, _channel: ChannelId, _place: usize) -> Option<String> {
         None

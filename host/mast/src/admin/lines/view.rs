@@ -34,7 +34,8 @@ pub struct LineView {
     pub macs: Vec<String>,
     /// Outputs that it may use; none means all.
     pub outputs: Vec<String>,
-    /// Profiles that it may watch; none means all.
+    /// Names of the qualities that it may watch, none means all: a profile's, also where it is a variant of a ladder; `copy` of a channel that
+    /// plays as it comes; `audio_only` of a ladder's sound alone.
     pub profiles: Vec<String>,
     /// Networks, for policies.
     pub networks: Vec<String>,

@@ -1,6 +1,7 @@
 use super::*;
 
 const LINE: LineId = LineId(1);
+static ALL: Profiles = Profiles::ALL;
 
 fn wanted(channel: u32, device: u8, kind: Kind, limit: u32) -> Wanted<'static> {
     Wanted {
@@ -11,6 +12,7 @@ fn wanted(channel: u32, device: u8, kind: Kind, limit: u32) -> Wanted<'static> {
         limit,
         session: None,
         above_limit: AboveLimit::DenyNew,
+        profiles: &ALL,
         address: IpAddr::from([192, 0, 2, device]),
         country: None,
         user_agent: "a player",
@@ -63,7 +65,7 @@ async fn an_hls_lease_expires_and_lets_go_of_its_channel() {
     assert!(fixture.leases.touch(ChannelId(1), lease.id).is_none());
     assert_eq!(fixture.leases.in_use(LINE), 0);
     assert_eq!(Arc::strong_count(&feed), 2);
-    fixture.leases.sweep(|_, _| true);
+    fixture.leases.sweep(|_| true);
     assert_eq!(Arc::strong_count(&feed), 1);
     assert!(fixture.leases.channels.load().is_empty());
 }
@@ -141,7 +143,7 @@ async fn a_sweep_ends_what_is_not_wanted() {
     let fixture = Fixture::new();
     let one = fixture.grant(wanted(1, 1, Kind::Continuous, 5)).expect("granted");
     let two = fixture.grant(wanted(2, 2, Kind::Continuous, 5)).expect("granted");
-    fixture.leases.sweep(|_, channel| channel == ChannelId(2));
+    fixture.leases.sweep(|lease| lease.channel == ChannelId(2));
     assert!(one.ended.is_cancelled());
     assert!(!two.ended.is_cancelled());
     assert_eq!(fixture.leases.count(), (0, 1));

@@ -53,6 +53,7 @@ impl Origin {
         let now = Timestamp::now();
         let mut segment = None;
         let codecs = self.rungs[0].codecs.clone();
+        let leading = self.names.first().cloned();
         for (at, cut) in row.into_iter().enumerate() {
             let target = self.leader().map(Window::target_duration);
             let config = self.window_config(at);
@@ -64,6 +65,9 @@ impl Origin {
             let window = rung.window.get_or_insert_with(|| Window::new(config, base));
             let started_at = later(first.started_at, clock::distance(first.start, cut.start));
             let pushed = window.push(Cut { discontinuity, started_at, ..cut }, now);
+            // A rung that the intake does not have is allowed to whoever may watch what it shows.
+            let name = self.names.get(at).or(leading.as_ref()).cloned();
+            rung.shown.push(pushed.sequence, name, oldest(window));
             segment.get_or_insert(pushed);
         }
         let level = *self.level.borrow();

@@ -53,7 +53,7 @@ impl ChannelTask {
             }
         }
         let events = intake.release();
-        self.origin.set_shape(intake.rungs());
+        self.origin.set_shape(intake.rungs(), intake.names());
         self.live = Some(Live { intake, turn: Some(turn) });
         let fed = ended.and_then(|_| self.origin.take(events));
         self.produced(fed, 0);
@@ -134,7 +134,7 @@ impl ChannelTask {
             let (upstream, numbers) = tokio::try_join!(opening, numbers)?;
             Ok(Opened { upstream, numbers })
         }));
-        self.origin.set_shape(1);
+        self.origin.set_shape(1, &[]);
         self.live = Some(Live { intake: Intake::new(link, self.intake_config()), turn: None });
         true
     }

@@ -65,12 +65,23 @@ impl Upstreams for CatalogUpstreams {
             };
             let slot = this.slot(&member.source, &config, claim).await?;
             let profile = this.profile(channel, &member, &config);
+            let transcoder = this.transcoder.clone();
             let Transcoded { pieces, rungs } = match own {
                 true => this.through(this.playouts.open(&member.key).await?, &profile).await?,
                 false => this.pieces(&upstream, config, &profile).await?,
             };
-            Ok(OpenUpstream { pieces, slot, rungs })
+            let names = transcoder.names_of(&profile, &rungs);
+            Ok(OpenUpstream { pieces, slot, rungs, names })
         })
+    }
+
+    fn names(&self, channel: ChannelId) -> Vec<Vec<Arc<str>>> {
+        let names = |member: &Arc<Channel>| {
+            let own = self.is_own(member).then(Arc::default);
+            let config = own.or_else(|| self.extensions.upstream(&member.source))?;
+            Some(self.transcoder.names(&self.profile(channel, member, &config)))
+        };
+        self.members(channel).iter().filter_map(names).collect()
     }
 
     fn redacted(&self, channel: ChannelId, place: usize) -> Option<String> {
