@@ -6,7 +6,8 @@
 //! (delivery counts sessions).
 //!
 //! Invariants: memory holds what the store holds, changed in the same order; a wrong username and a wrong password do the same
-//! work and get the same answer; a line's expiry and active flag are looked at on every call.
+//! work and get the same answer, except that the work is bcrypt's own for a line that was imported and has not
+//! logged in since; a line's expiry and active flag are looked at on every call.
 
 mod change;
 mod erase;
@@ -57,7 +58,8 @@ struct Inner {
     changes: watch::Sender<u64>,
 }
 
-/// Why no line is handed out. `BadCredentials` is the same for a wrong username and a wrong password, in words and in time.
+/// Why no line is handed out. `BadCredentials` is the same for a wrong username and a wrong password, in words and, where its
+/// hash is argon2id, in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No line has these credentials.
