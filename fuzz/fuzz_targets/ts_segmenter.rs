@@ -40,6 +40,7 @@ fuzz_target!(|input: &[u8]| {
         ),
         linter: Linter::default(),
         open: Vec::new(),
+        kept: 0,
         severed: false,
         now: Timestamp::UNIX_EPOCH,
     };
@@ -89,6 +90,8 @@ struct Channel {
     window: Window,
     linter: Linter,
     open: Vec<u8>,
+    /// So many of them were kept.
+    kept: usize,
     /// From its end on: what may be cut short came as chunks and is in no segment.
     severed: bool,
     now: Timestamp,
@@ -112,12 +115,17 @@ impl Channel {
         for event in events {
             match event {
                 Event::Chunk(chunk) => self.open.extend_from_slice(&chunk),
+                Event::Kept(pages) => {
+                    assert_eq!(self.open[self.kept..][..pages.len()], pages.to_vec());
+                    self.kept += pages.len();
+                }
                 Event::Cut(cut) => {
                     assert!(
                         self.open.starts_with(&cut.payload.to_vec()) && (self.severed || self.open.len() == cut.payload.len())
                     );
                     assert!(cut.payload.len() < MAX_BYTES * 2 + 600_000);
                     self.open.clear();
+                    self.kept = 0;
                     self.now = self.now.checked_add(cut.duration).unwrap_or(self.now);
                     self.window.push(cut, self.now);
                     self.linter.push(&self.window.playlist().to_string());

@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         forced += u64::from(!cut.independent);
                     }
                     Event::Chunk(_) => chunks += 1,
+                    Event::Kept(_) => {}
                     Event::Codecs(codecs) => println!("{codecs:?}"),
                 }
             }

@@ -11,7 +11,7 @@ pub mod ts;
 pub mod upstream_playlist;
 pub mod window;
 
-pub use pages::{PageFile, Pages};
+pub use pages::{FileRun, PageFile, Pages};
 pub use playlist::{MediaPlaylist, MultivariantPlaylist, Variant};
 pub use segment::{Codecs, Segment, SegmentPayload};
 pub use segmenter::{Counters, Cut, End, Event, Segmenter, SegmenterConfig};

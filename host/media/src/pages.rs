@@ -1,52 +1,53 @@
 //! Bytes of segments, in pages of memory. Segments are most of what a host holds, they come in all lengths and stay for seconds to
-//! minutes, and the same ones are sent to thousands of viewers. So each segmenter keeps its own in a file in memory ([`PageFile`]): the
-//! kernel sends from there without a copy, and what is dropped goes back to it at once.
+//! minutes, and the same ones are sent to thousands of viewers. So each segmenter keeps its own in a file in memory ([`PageFile`]),
+//! piece by piece while they come: the kernel sends from there without a copy, and what is dropped is written to again, or goes back.
 //!
 //! Where no such file is to be had (no descriptors, no memory for it), and for a few bytes, pages on the heap do the same.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+mod file;
+mod space;
+
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::buffer::spare_capacity;
-use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
-use rustix::io::{Errno, IoSlice, pread, pwritev};
 
-/// Bytes of a page; the last one may be shorter.
+pub use file::PageFile;
+use file::{Lot, STEP};
+
+/// Bytes of a page on the heap, and the most that is read at once; the last one may be shorter.
 pub const PAGE: usize = 32 * 1024;
-
-/// The kernel's pages, or a multiple: what a segment takes up is a multiple of this.
-const STEP: usize = 4 * 1024;
-/// Parts that are written at once.
-const MOST_PARTS: usize = 64;
 
 /// Bytes that never change; clones share them.
 #[derive(Debug, Clone)]
 pub struct Pages {
-    place: Place,
+    pieces: Arc<[Piece]>,
     len: usize,
 }
 
 #[derive(Debug, Clone)]
+struct Piece {
+    /// Where it starts.
+    at: usize,
+    len: usize,
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
 enum Place {
-    Heap(Arc<[Bytes]>),
-    File(Arc<Extent>),
+    Heap(Bytes),
+    File(Arc<Lot>),
 }
 
-/// A piece of a file; ends with its last reader.
-#[derive(Debug)]
-struct Extent {
-    file: Arc<OwnedFd>,
-    start: u64,
-    len: u64,
-}
-
-impl Drop for Extent {
-    fn drop(&mut self) {
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // It cannot fail on a file in memory; if it did, the memory would come back with the file.
-        let _ = fallocate(&*self.file, hole, self.start, self.len);
-    }
+/// Bytes that lie side by side in a file.
+#[derive(Debug, Clone, Copy)]
+pub struct FileRun<'a> {
+    /// The file.
+    pub file: BorrowedFd<'a>,
+    /// Where they start in it.
+    pub start: u64,
+    /// How many there are; at least one.
+    pub len: usize,
 }
 
 impl Pages {
@@ -60,26 +61,38 @@ impl Pages {
         self.len == 0
     }
 
-    /// From `offset` to the end of a page; none behind the last.
+    /// Some bytes from `offset` on; none behind the last.
     pub fn at(&self, offset: usize) -> Option<Bytes> {
-        let rest = self.len.checked_sub(offset).filter(|rest| *rest > 0)?;
-        match &self.place {
-            Place::Heap(pages) => Some(pages[offset / PAGE].slice(offset % PAGE..)),
-            Place::File(extent) => {
-                let mut page = Vec::with_capacity(rest.min(PAGE - offset % PAGE));
-                let read = pread(&*extent.file, spare_capacity(&mut page), extent.start + offset as u64).ok()?;
-                page.truncate(rest);
-                (read > 0).then(|| page.into())
-            }
+        let (_, piece) = self.piece(offset)?;
+        let (from, end) = (offset - piece.at, piece.len.min(self.len - piece.at));
+        match &piece.place {
+            Place::Heap(bytes) => Some(bytes.slice(from..end)),
+            Place::File(lot) => lot.read(from, (end - from).min(PAGE - from % PAGE)),
         }
     }
 
-    /// Where the bytes lie in a file that the kernel can send from.
-    pub fn file(&self) -> Option<(BorrowedFd<'_>, u64)> {
-        match &self.place {
-            Place::Heap(_) => None,
-            Place::File(extent) => Some((extent.file.as_fd(), extent.start)),
+    /// Whether all of them lie in a file that the kernel can send from.
+    pub fn in_file(&self) -> bool {
+        self.len > 0 && self.pieces.iter().all(|piece| matches!(piece.place, Place::File(_)))
+    }
+
+    /// What lies in a file from `offset` on, as far as it is in one run; none on the heap and behind the last. Whoever asks may send it:
+    /// what a socket still has to deliver is never written to again.
+    pub fn file(&self, offset: usize) -> Option<FileRun<'_>> {
+        let (first, piece) = self.piece(offset)?;
+        let Place::File(lot) = &piece.place else { return None };
+        let start = lot.lend() + (offset - piece.at) as u64;
+        let (mut end, mut len) = (lot.start() + piece.len as u64, piece.at + piece.len - offset);
+        for piece in &self.pieces[first + 1..] {
+            match &piece.place {
+                Place::File(next) if next.is_beside(lot) && next.start() == end => {
+                    end = next.lend() + piece.len as u64;
+                    len += piece.len;
+                }
+                _ => break,
+            }
         }
+        Some(FileRun { file: lot.file(), start, len: len.min(self.len - offset) })
     }
 
     /// A copy in one piece.
@@ -89,6 +102,32 @@ impl Pages {
             all.extend_from_slice(&page);
         }
         all
+    }
+
+    /// These, one after the other, up to `len`.
+    pub(crate) fn join(all: &[Self], len: usize) -> Self {
+        let mut pieces = Vec::with_capacity(all.iter().map(|pages| pages.pieces.len()).sum());
+        let mut end = 0;
+        for piece in all.iter().flat_map(|pages| pages.pieces.iter()) {
+            if end < len {
+                pieces.push(Piece { at: end, ..piece.clone() });
+                end += piece.len;
+            }
+        }
+        Self { pieces: pieces.into(), len: len.min(end) }
+    }
+
+    /// The piece that the byte is in, and its number.
+    fn piece(&self, offset: usize) -> Option<(usize, &Piece)> {
+        if offset >= self.len {
+            return None;
+        }
+        let number = self.pieces.partition_point(|piece| piece.at + piece.len <= offset);
+        Some((number, self.pieces.get(number)?))
+    }
+
+    fn in_lot(lot: Lot, len: usize) -> Self {
+        Self { pieces: [Piece { at: 0, len, place: Place::File(Arc::new(lot)) }].into(), len }
     }
 
     /// The first `len` bytes of these parts, or all where there are fewer, on the heap.
@@ -113,7 +152,10 @@ impl Pages {
         if !page.is_empty() {
             pages.push(Bytes::from(page));
         }
-        Self { place: Place::Heap(pages.into()), len: len - rest }
+        let pieces = pages.into_iter().enumerate();
+        let piece =
+            |(number, page): (usize, Bytes)| Piece { at: number * PAGE, len: page.len(), place: Place::Heap(page) };
+        Self { pieces: pieces.map(piece).collect(), len: len - rest }
     }
 }
 
@@ -131,148 +173,5 @@ impl PartialEq for Pages {
 
 impl Eq for Pages {}
 
-/// The file in memory of one segmenter. Opened with the first segment.
-#[derive(Debug, Default)]
-pub struct PageFile {
-    file: Option<Arc<OwnedFd>>,
-    /// Where the next segment goes. What lies before it are holes, apart from the segments that are still there.
-    end: u64,
-}
-
-impl PageFile {
-    /// Copies the first `len` bytes of these parts, or all where there are fewer.
-    pub fn keep<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]> + Clone, len: usize) -> Pages {
-        let all: usize = parts.clone().map(<[u8]>::len).sum();
-        let len = len.min(all);
-        if len < STEP {
-            return Pages::on_heap(parts, len);
-        }
-        match self.write(parts.clone(), len) {
-            Ok(pages) => pages,
-            Err(_) => Pages::on_heap(parts, len),
-        }
-    }
-
-    fn write<'a>(&mut self, parts: impl Iterator<Item = &'a [u8]>, len: usize) -> Result<Pages, Errno> {
-        let file = match &self.file {
-            Some(file) => Arc::clone(file),
-            None => Arc::clone(self.file.insert(Arc::new(open()?))),
-        };
-        let taken = len.next_multiple_of(STEP) as u64;
-        // From here on what was written is given back, also where the rest cannot be.
-        let extent = Extent { file, start: self.end, len: taken };
-        self.end += taken;
-        let (mut rest, mut at) = (len, extent.start);
-        let mut parts = parts.peekable();
-        let mut some = Vec::with_capacity(MOST_PARTS);
-        while rest > 0 && parts.peek().is_some() {
-            some.clear();
-            for part in parts.by_ref().take(MOST_PARTS) {
-                let part = &part[..part.len().min(rest)];
-                rest -= part.len();
-                some.push(part);
-            }
-            at = write_all(&extent.file, &mut some, at)?;
-        }
-        Ok(Pages { place: Place::File(Arc::new(extent)), len })
-    }
-}
-
-fn open() -> Result<OwnedFd, Errno> {
-    let flags = MemfdFlags::CLOEXEC;
-    memfd_create("segments", flags | MemfdFlags::NOEXEC_SEAL).or_else(|error| match error {
-        // Linux before 6.3.
-        Errno::INVAL => memfd_create("segments", flags),
-        other => Err(other),
-    })
-}
-
-/// Writes all of the parts; where they end.
-fn write_all(file: &OwnedFd, parts: &mut [&[u8]], mut at: u64) -> Result<u64, Errno> {
-    let mut first = 0;
-    while first < parts.len() {
-        let slices: Vec<IoSlice<'_>> = parts[first..].iter().map(|part| IoSlice::new(part)).collect();
-        let mut written = match pwritev(file, &slices, at) {
-            Err(Errno::INTR) => continue,
-            written => written?,
-        };
-        if written == 0 && slices.iter().any(|slice| !slice.is_empty()) {
-            return Err(Errno::NOSPC);
-        }
-        at += written as u64;
-        while let Some(part) = parts.get_mut(first)
-            && written >= part.len()
-        {
-            written -= part.len();
-            first += 1;
-        }
-        if let Some(part) = parts.get_mut(first) {
-            *part = &part[written..];
-        }
-    }
-    Ok(at)
-}
-
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn whatever_the_parts_the_bytes_are_the_same(parts in prop::collection::vec(0..3 * PAGE, 0..4), kept in 0..5 * PAGE) {
-            let parts: Vec<Vec<u8>> = parts.iter().map(|len| (0..*len).map(|n| (n % 251) as u8).collect()).collect();
-            let mut all = parts.concat();
-            all.truncate(kept);
-            let mut file = PageFile::default();
-            // The first one must not be in the way of the second.
-            let before = file.keep([&all[..]].into_iter(), kept);
-            let parts = parts.iter().map(Vec::as_slice);
-            for pages in [file.keep(parts.clone(), kept), Pages::on_heap(parts, kept), before] {
-                prop_assert_eq!(pages.to_vec(), &all[..]);
-                prop_assert_eq!((pages.len(), pages.is_empty()), (all.len(), all.is_empty()));
-                let (mut offset, mut read) = (kept / 2, Vec::new());
-                while let Some(bytes) = pages.at(offset) {
-                    offset += bytes.len();
-                    read.extend_from_slice(&bytes);
-                }
-                prop_assert_eq!(read, &all[all.len().min(kept / 2)..]);
-            }
-        }
-    }
-
-    /// Bytes of memory that the file has.
-    fn held(file: &PageFile) -> u64 {
-        let stat = rustix::fs::fstat(&**file.file.as_ref().unwrap()).unwrap();
-        u64::try_from(stat.st_blocks).unwrap() * 512
-    }
-
-    #[test]
-    fn what_is_dropped_goes_back_at_once() {
-        let mut file = PageFile::default();
-        let bytes = vec![7; 3 * PAGE + 1];
-        let one = file.keep([&bytes[..]].into_iter(), bytes.len());
-        let two = file.keep([&bytes[..], &bytes[..]].into_iter(), bytes.len());
-        let each = (bytes.len().next_multiple_of(STEP)) as u64;
-        assert_eq!(held(&file), 2 * each);
-        let again = one.clone();
-        drop(one);
-        assert_eq!(held(&file), 2 * each, "a reader is left");
-        drop(again);
-        assert_eq!(held(&file), each);
-        assert_eq!(two.to_vec(), bytes);
-        drop(two);
-        assert_eq!(held(&file), 0);
-    }
-
-    #[test]
-    fn readers_outlive_the_segmenter() {
-        let mut file = PageFile::default();
-        let bytes: Vec<u8> = (0..2 * PAGE).map(|n| (n % 251) as u8).collect();
-        let pages = file.keep([&bytes[..]].into_iter(), bytes.len());
-        drop(file);
-        assert_eq!(pages.to_vec(), bytes);
-        assert!(pages.file().is_some());
-    }
-}
+mod tests;

@@ -21,7 +21,7 @@
 //! cut short, goes with it, and a segment that has no other is none: decoders are strict about what ends in the middle. Durations come from decoding times, which for segments
 //! that start at random access points are the distances of presentation times; the wall clock only dates segments.
 //!
-//! Memory: the open segment (at most a quarter above `max_bytes` plus 256 KiB), the start of one access unit, one section
+//! Memory: the open segment (at most a quarter above `max_bytes` plus 256 KiB; up to 64 KiB and what is held back of it on the heap), the start of one access unit, one section
 //! per table PID, and 16 KiB for PIDs.
 
 mod codecs;
@@ -65,6 +65,8 @@ pub enum Event {
     /// Whole packets that belong to the open segment. The first chunk of a segment starts with PAT and PMT. All chunks of a
     /// segment, put together, are its payload; where the input was severed, up to the access unit that may be cut short.
     Chunk(Bytes),
+    /// The oldest chunks of the open segment that were not kept before lie here now; whoever holds them can hold this instead.
+    Kept(Pages),
     /// The open segment ended. Its number is given by the window.
     Cut(Cut),
     /// The elementary streams became known or changed: holds for the segment whose chunks follow. While a segment is open it

@@ -225,7 +225,7 @@ mod tests {
     async fn segment() -> axum::response::Response {
         let (mut file, bytes) = (mast_media::PageFile::default(), bytes_of_segment());
         let pages = file.keep([&bytes[..]].into_iter(), bytes.len());
-        assert!(pages.file().is_some());
+        assert!(pages.in_file());
         let mut response = axum::response::Response::new(axum::body::Body::from(bytes));
         response.extensions_mut().insert(pages);
         response

@@ -164,8 +164,12 @@ impl Intake {
                     self.held.since.get_or_insert(now);
                     self.held.chunks.push(event);
                 }
+                Event::Kept(_) if rung == 0 => {
+                    self.held.chunks.retain(|event| matches!(event, Event::Kept(_)));
+                    self.held.chunks.push(event);
+                }
                 // Of the other rungs only whole segments count, and these were before the channel's time.
-                Event::Cut(_) | Event::Chunk(_) => {}
+                Event::Cut(_) | Event::Chunk(_) | Event::Kept(_) => {}
             }
         }
         cut

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use mast_media::segmenter::Cut;
 use mast_media::{Codecs, Event, SegmenterConfig, SequenceBase, Window, WindowConfig};
@@ -36,7 +35,7 @@ pub(crate) struct Origin {
     /// What the rungs of the live intake are called; empty where they are for everybody.
     names: Vec<Arc<str>>,
     /// What the leading rung produced after a segment whose row is not complete.
-    waiting: Vec<Bytes>,
+    waiting: Vec<Event>,
     pub(crate) numbers: Numbers,
     /// The next segment comes from another intake than the one before.
     switched: bool,
@@ -116,12 +115,16 @@ impl Origin {
         for (at, event) in events {
             let Some(rung) = self.rungs.get_mut(at) else { continue };
             match event {
-                Event::Chunk(bytes) if at == 0 && rung.cuts.is_empty() => {
+                Event::Chunk(_) | Event::Kept(_) if at > 0 => {}
+                Event::Chunk(_) | Event::Kept(_) if !rung.cuts.is_empty() => self.waiting.push(event),
+                Event::Chunk(bytes) => {
                     self.channel.trail.append(bytes);
                     fed.bytes = true;
                 }
-                Event::Chunk(bytes) if at == 0 => self.waiting.push(bytes),
-                Event::Chunk(_) => {}
+                Event::Kept(pages) => {
+                    self.channel.trail.keep(pages);
+                    fed.bytes = true;
+                }
                 Event::Codecs(codecs) => rung.codecs = codecs,
                 Event::Cut(cut) => {
                     rung.cuts.push_back(cut);

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
-use mast_media::{Segment, SegmentPayload};
+use mast_media::{Pages, Segment, SegmentPayload};
 use tokio::sync::watch;
 
 /// Largest piece handed out at once: bounds what a slow connection buffers.
@@ -43,7 +43,9 @@ struct Finished {
 #[derive(Debug, Default)]
 struct Open {
     ordinal: u64,
-    /// Each with its offset in the segment.
+    /// Its first bytes, each with its offset in the segment.
+    kept: Vec<(usize, Pages)>,
+    /// What follows them.
     chunks: Vec<(usize, Bytes)>,
     len: usize,
 }
@@ -73,6 +75,17 @@ impl Trail {
         let offset = run.open.len;
         run.open.len += bytes.len();
         run.open.chunks.push((offset, bytes));
+    }
+
+    /// The oldest bytes of the open segment that were not kept before lie in these pages.
+    pub(crate) fn keep(&self, pages: Pages) {
+        let mut run = self.write();
+        let open = &mut run.open;
+        let offset = open.kept.last().map_or(0, |(offset, pages)| offset + pages.len());
+        let end = offset + pages.len();
+        open.chunks.retain(|(offset, _)| *offset >= end);
+        open.len = open.len.max(end);
+        open.kept.push((offset, pages));
     }
 
     /// The open segment became `segment`; the next one opens. Forgets what is older than `oldest`.
@@ -201,7 +214,12 @@ impl Run {
             }
             *position = Position { ordinal: position.ordinal + 1, offset: 0 };
         }
-        let chunks = &self.open.chunks;
+        let (kept, chunks) = (&self.open.kept, &self.open.chunks);
+        let at = kept.partition_point(|(offset, pages)| offset + pages.len() <= position.offset);
+        if let Some(bytes) = kept.get(at).and_then(|(offset, pages)| pages.at(position.offset - offset)) {
+            position.offset += bytes.len();
+            return Look::Piece(bytes);
+        }
         let at = chunks.partition_point(|(offset, bytes)| offset + bytes.len() <= position.offset);
         let Some((offset, bytes)) = chunks.get(at) else { return Look::Wait };
         let mut within = position.offset - offset;

@@ -1,7 +1,7 @@
 //! The open segment's bytes, and those held back until it is known which segment they belong to.
 //!
-//! Bytes are collected in blocks and handed out as slices of them; a finished segment is put together from its slices, in the
-//! segmenter's [`PageFile`].
+//! Bytes are collected in blocks and handed out as slices of them. Once there are enough they are kept in the segmenter's [`PageFile`], while
+//! they are still in the processor's cache; a finished segment is put together from what was kept.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -17,12 +17,19 @@ pub(super) struct TableCounters {
     map: u8,
 }
 
+/// What is handed out is kept in pieces of this size, or a little more.
+const KEPT: usize = 2 * PAGE;
+
 /// Collects packets.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    /// Went out as chunks.
+    /// The oldest of what went out as chunks.
+    kept: Vec<Pages>,
+    /// Bytes of `kept`.
+    kept_len: usize,
+    /// What went out after it.
     parts: Vec<Bytes>,
-    /// Bytes of `parts`.
+    /// Bytes of `kept` and `parts`.
     handed_out: usize,
     /// What follows them.
     held: BytesMut,
@@ -73,15 +80,35 @@ impl Output {
             self.handed_out = until;
             self.parts.push(part.clone());
             events.push(Event::Chunk(part));
+            if self.handed_out - self.kept_len >= KEPT {
+                self.keep(self.handed_out);
+                events.extend(self.kept.last().cloned().map(Event::Kept));
+            }
         }
+    }
+
+    /// Keeps what was handed out up to there.
+    fn keep(&mut self, until: usize) {
+        self.kept.push(self.file.keep(self.parts.iter().map(|part| &part[..]), until - self.kept_len));
+        self.kept_len = until;
+        self.parts.clear();
     }
 
     /// Takes what was handed out, up to `until`, as a segment. What was not handed out stays, held back.
     pub(super) fn take(&mut self, until: usize) -> Pages {
-        let pages = self.file.keep(self.parts.iter().map(|part| &part[..]), until);
-        self.parts.clear();
-        self.handed_out = 0;
+        if until > self.kept_len {
+            self.keep(until);
+        }
+        let pages = Pages::join(&self.kept, until);
+        self.forget();
         pages
+    }
+
+    /// Drops what was handed out.
+    fn forget(&mut self) {
+        self.kept.clear();
+        self.parts.clear();
+        (self.kept_len, self.handed_out) = (0, 0);
     }
 
     /// Drops so much of what is held back.
@@ -109,8 +136,7 @@ impl Output {
     /// Drops everything that was not handed out.
     pub(super) fn clear(&mut self) {
         self.held.clear();
-        self.parts.clear();
-        self.handed_out = 0;
+        self.forget();
     }
 }
 

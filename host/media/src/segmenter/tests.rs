@@ -26,6 +26,8 @@ struct Run {
     codecs: Vec<(usize, Codecs)>,
     /// Chunks of the segment that was not cut yet.
     open: Vec<u8>,
+    /// So many of them were kept.
+    kept: usize,
     counters: Counters,
     /// Most bytes that the segmenter held between pushes.
     held: usize,
@@ -79,8 +81,9 @@ fn end(segmenter: &mut Segmenter, end: End, run: &mut Run) {
         let chunks =
             events.iter().filter_map(|event| if let Event::Chunk(chunk) = event { Some(&chunk[..]) } else { None });
         run.open.extend(chunks.collect::<Vec<_>>().concat());
-        events.retain(|event| !matches!(event, Event::Chunk(_)));
+        events.retain(|event| !matches!(event, Event::Chunk(_) | Event::Kept(_)));
         run.open.truncate(kept.unwrap_or_default());
+        run.kept = 0;
     }
     collect(segmenter, events, run);
     assert!(run.open.is_empty(), "the end of the input ends the segment");
@@ -93,10 +96,16 @@ fn collect(segmenter: &Segmenter, events: Vec<Event>, run: &mut Run) {
                 assert!(!chunk.is_empty() && chunk.len() % 188 == 0);
                 run.open.extend_from_slice(&chunk);
             }
+            Event::Kept(pages) => {
+                let end = run.kept + pages.len();
+                assert!(run.open[run.kept..end] == pages.to_vec(), "what is kept is not what was handed out");
+                run.kept = end;
+            }
             Event::Cut(cut) => {
                 assert!(run.open == cut.payload.to_vec(), "the chunks are not the segment");
                 assert!(cut.duration >= Duration::from_millis(1));
                 run.open.clear();
+                run.kept = 0;
                 run.cuts.push(cut);
             }
             Event::Codecs(codecs) => run.codecs.push((run.cuts.len(), codecs)),

@@ -3,7 +3,6 @@
 //! out of its file. Whatever is not a plain GET in one piece is left to hyper, byte for byte.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
@@ -12,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use mast_media::Pages;
+use mast_media::{FileRun, Pages};
 use rustix::fs::sendfile;
 use socket2::SockRef;
 use tokio::io::{AsyncWriteExt as _, Interest};
@@ -72,10 +71,10 @@ pub(super) async fn send(socket: &mut Progress<TcpStream>, response: Response<Bo
     let length = body.size_hint().exact();
     let pages = parts.extensions.remove::<Pages>();
     let mut head = head(&parts, length);
-    match (length, pages.as_ref().and_then(|pages| Some((pages.len(), pages.file()?)))) {
-        (Some(_), Some((length, (file, start)))) => {
+    match (length, pages.filter(Pages::in_file)) {
+        (Some(_), Some(pages)) => {
             begin(socket, &head).await?;
-            send_file(socket, file, start, length as u64).await?;
+            send_pages(socket, &pages).await?;
         }
         (Some(0..=SMALL), None) => {
             let body = body.collect().await.map_err(io::Error::other)?;
@@ -130,18 +129,16 @@ async fn begin(socket: &mut Progress<TcpStream>, head: &[u8]) -> io::Result<()> 
     }
 }
 
-/// Has the kernel send a piece of a file, as long as the peer takes some.
-async fn send_file(socket: &Progress<TcpStream>, file: impl AsFd, start: u64, length: u64) -> io::Result<()> {
+/// Has the kernel send pages out of their file, as long as the peer takes some.
+async fn send_pages(socket: &Progress<TcpStream>, pages: &Pages) -> io::Result<()> {
     let (plain, limit) = (socket.inner(), socket.limit());
-    let (mut offset, end) = (start, start + length);
-    let (mut due, mut taken) = (None::<Instant>, 0);
-    while offset < end {
-        let rest = usize::try_from(end - offset).unwrap_or(usize::MAX);
-        let sent = plain.try_io(Interest::WRITABLE, || Ok(sendfile(plain, &file, Some(&mut offset), rest)?));
-        match sent {
+    let (mut sent, mut due, mut taken) = (0, None::<Instant>, 0);
+    while let Some(FileRun { file, mut start, len }) = pages.file(sent) {
+        match plain.try_io(Interest::WRITABLE, || Ok(sendfile(plain, file, Some(&mut start), len)?)) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(sent) => {
-                taken += sent;
+            Ok(some) => {
+                sent += some;
+                taken += some;
                 if taken >= LEAST {
                     (due, taken) = (None, 0);
                 }

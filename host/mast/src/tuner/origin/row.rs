@@ -86,7 +86,13 @@ impl Origin {
     /// What came after the segment that was just finished, or given up.
     fn resume_trail(&mut self) {
         if self.rungs[0].cuts.is_empty() {
-            self.waiting.drain(..).for_each(|bytes| self.channel.trail.append(bytes));
+            for event in self.waiting.drain(..) {
+                match event {
+                    Event::Chunk(bytes) => self.channel.trail.append(bytes),
+                    Event::Kept(pages) => self.channel.trail.keep(pages),
+                    Event::Codecs(_) | Event::Cut(_) => {}
+                }
+            }
         }
     }
 

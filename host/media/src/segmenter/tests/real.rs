@@ -126,7 +126,7 @@ fn a_ladder_is_cut_at_the_same_times() {
                 match event {
                     Event::Cut(cut) => cuts[at].push(cut),
                     Event::Codecs(known) => codecs[at].push(known),
-                    Event::Chunk(_) => {}
+                    Event::Chunk(_) | Event::Kept(_) => {}
                 }
             }
         }

@@ -259,7 +259,7 @@ fn dates_are_those_of_the_first_byte() {
         segmenter.push(&mux.out, Timestamp::from_second(n).unwrap(), &mut events);
         dates.extend(events.drain(..).filter_map(|event| match event {
             Event::Cut(cut) => Some(cut.started_at.as_second()),
-            Event::Chunk(_) | Event::Codecs(_) => None,
+            Event::Chunk(_) | Event::Kept(_) | Event::Codecs(_) => None,
         }));
     }
     assert_eq!(dates, [0, 1, 2, 3]);
