@@ -155,6 +155,10 @@ pub trait GuideSink: Send + 'static {
     fn channels(&mut self, batch: Vec<GuideChannel>) -> Result<(), ServiceError>;
     /// Adds programmes, in any order.
     fn programmes(&mut self, batch: Vec<GuideProgramme>) -> Result<(), ServiceError>;
+    /// Whether programmes of these guide channels are kept, one answer for each; `true` for a channel that was never added.
+    fn wanted(&mut self, channels: &[String]) -> Vec<bool> {
+        vec![true; channels.len()]
+    }
     /// Notes an item that was left out or mended.
     fn warn(&mut self, item: String, message: String);
 }

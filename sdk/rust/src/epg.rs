@@ -1,5 +1,7 @@
 //! Guides: where programme listings come from.
 
+use std::collections::HashMap;
+
 pub use crate::bindings::host::mast::epg::types::{Credit, EpisodeNumber, GuideChannel, Programme, Text};
 use crate::{BATCH, ByteSource, Error, Result, Summary, raw};
 
@@ -18,15 +20,21 @@ pub struct Guide<'a> {
     raw: &'a raw::GuideSink,
     channels: Vec<GuideChannel>,
     programmes: Vec<Programme>,
+    /// What the host said of channels, until they are pushed again.
+    wanted: HashMap<String, bool>,
 }
+
+/// Answers that [`Guide::wanted`] remembers; with more channels than this it forgets them all and asks again.
+const ANSWERS: usize = 65_536;
 
 impl<'a> Guide<'a> {
     pub(crate) fn new(raw: &'a raw::GuideSink) -> Self {
-        Self { raw, channels: Vec::new(), programmes: Vec::new() }
+        Self { raw, channels: Vec::new(), programmes: Vec::new(), wanted: HashMap::new() }
     }
 
     /// Adds a channel of the guide.
     pub fn channel(&mut self, channel: GuideChannel) -> Result<()> {
+        self.wanted.remove(&channel.id);
         self.channels.push(channel);
         if self.channels.len() < BATCH { Ok(()) } else { self.flush() }
     }
@@ -35,6 +43,23 @@ impl<'a> Guide<'a> {
     pub fn programme(&mut self, programme: Programme) -> Result<()> {
         self.programmes.push(programme);
         if self.programmes.len() < BATCH { Ok(()) } else { self.flush() }
+    }
+
+    /// Whether the host keeps programmes of this channel; where it does not, they need not be read at all. Push the channel first:
+    /// the host goes by its names too, and a channel that it has not seen counts as wanted. Answers are remembered until the channel
+    /// is pushed again.
+    pub fn wanted(&mut self, channel: &str) -> Result<bool> {
+        if let Some(&known) = self.wanted.get(channel) {
+            return Ok(known);
+        }
+        self.flush()?;
+        let answers = self.raw.wanted(&[channel.to_owned()]);
+        let wanted = answers.first().copied().unwrap_or(true);
+        if self.wanted.len() >= ANSWERS {
+            self.wanted.clear();
+        }
+        self.wanted.insert(channel.to_owned(), wanted);
+        Ok(wanted)
     }
 
     /// Reports an item that was left out or mended. The host shows the first hundred.

@@ -45,6 +45,7 @@ pub(crate) struct State {
     chunk: Option<usize>,
     lines: Vec<(String, String, Line)>,
     devices: Vec<(String, Line)>,
+    unwanted: Vec<String>,
     log: Vec<(Level, String)>,
     requests: Vec<Request>,
 }
@@ -179,6 +180,13 @@ impl Host {
     #[must_use]
     pub fn device(mut self, device: &str, line: Line) -> Self {
         self.state.devices.push((device.to_owned(), line));
+        self
+    }
+
+    /// A guide channel whose programmes the host does not keep, once it was pushed. All others are wanted.
+    #[must_use]
+    pub fn unwanted(mut self, channel: &str) -> Self {
+        self.state.unwanted.push(channel.to_owned());
         self
     }
 

@@ -4,11 +4,12 @@
 
 use std::io::{BufRead, Read};
 
+use mast_sdk::epg::{Epg, Guide, GuideChannel, Programme, Text};
 use mast_sdk::log::Level;
 use mast_sdk::mock::{Answer, Host, Line};
 use mast_sdk::output::{Filter, Output, Request, Response, Route};
 use mast_sdk::source::{Catalog, Category, Channel, Source};
-use mast_sdk::{BATCH, Code, Error, Result, Summary, clock, files, http, kv, output, secrets};
+use mast_sdk::{BATCH, ByteSource, Code, Error, Result, Summary, clock, files, http, kv, output, secrets};
 use serde_json::json;
 
 #[derive(serde::Deserialize)]
@@ -49,6 +50,42 @@ fn what_is_unchanged_is_not_handed_over() {
     let host = Host::new().config(json!({ "channels": 3, "unchanged": true })).install();
     let refreshed = host.refresh::<Counted>().unwrap();
     assert!(refreshed.summary.unchanged && refreshed.batches.is_empty());
+}
+
+/// Reads lines: `+id` declares a channel, anything else is the channel of a programme.
+struct Choosy;
+
+impl Epg for Choosy {
+    fn load() -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn run(&self, input: &mut ByteSource<'_>, out: &mut Guide<'_>) -> Result<Summary> {
+        for (start, line) in input.lines().enumerate() {
+            let line = line?;
+            match line.strip_prefix('+') {
+                Some(id) => {
+                    let names = vec![Text::new("A name")];
+                    out.channel(GuideChannel { id: id.to_owned(), names, icons: Vec::new(), attrs: Vec::new() })?;
+                }
+                None if out.wanted(&line)? => out.programme(Programme::new(line, start as u64, "A title"))?,
+                None => {}
+            }
+        }
+        Ok(Summary::changed())
+    }
+}
+
+#[test]
+fn an_importer_asks_once_which_channels_are_wanted_and_again_when_one_is_pushed() {
+    let host = Host::new().unwanted("b").install();
+    let imported = host.import::<Choosy>("+a\n+b\na\nb\nc\na\nb\n+b\nb\n").unwrap();
+    let kept: Vec<_> = imported.programmes.iter().map(|programme| programme.channel.as_str()).collect();
+    assert_eq!(kept, ["a", "c", "a"]);
+    assert_eq!(imported.asked, ["a", "b", "c", "b"]);
+    // Pushed behind its programmes: wanted until then.
+    let imported = host.import::<Choosy>("b\n+b\nb\n").unwrap();
+    assert_eq!((imported.programmes.len(), imported.programmes[0].start), (1, 0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The host's side: one URL, one lineup.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
@@ -154,19 +154,42 @@ impl CatalogSink for Collected {
 
 /// What a guide importer pushed; clones share it.
 #[derive(Clone, Default)]
-pub(crate) struct Programmes(pub(crate) Arc<Mutex<Vec<GuideProgramme>>>);
+pub(crate) struct Imported(Arc<Mutex<Guide>>);
 
-impl GuideSink for Programmes {
-    fn channels(&mut self, _: Vec<GuideChannel>) -> Result<(), ServiceError> {
+#[derive(Default)]
+pub(crate) struct Guide {
+    pub(crate) channels: Vec<GuideChannel>,
+    pub(crate) programmes: Vec<GuideProgramme>,
+    pub(crate) warnings: Vec<(String, String)>,
+    /// Programmes of no other channels are wanted, where this is set.
+    pub(crate) only: Option<BTreeSet<String>>,
+}
+
+impl Imported {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Guide> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl GuideSink for Imported {
+    fn channels(&mut self, batch: Vec<GuideChannel>) -> Result<(), ServiceError> {
+        self.lock().channels.extend(batch);
         Ok(())
     }
 
     fn programmes(&mut self, batch: Vec<GuideProgramme>) -> Result<(), ServiceError> {
-        self.0.lock().unwrap().extend(batch);
+        self.lock().programmes.extend(batch);
         Ok(())
     }
 
-    fn warn(&mut self, _: String, _: String) {}
+    fn wanted(&mut self, channels: &[String]) -> Vec<bool> {
+        let guide = self.lock();
+        channels.iter().map(|id| guide.only.as_ref().is_none_or(|only| only.contains(id))).collect()
+    }
+
+    fn warn(&mut self, item: String, message: String) {
+        self.lock().warnings.push((item, message));
+    }
 }
 
 /// A line with so many channels.

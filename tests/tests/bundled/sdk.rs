@@ -7,7 +7,7 @@ use mast_model::{ByteSize, Secret};
 use mast_plugin::{CallFailure, Instance, Kind, Source};
 use serde_json::json;
 
-use crate::host::{Answer, Pieces, Programmes, Web};
+use crate::host::{Answer, Imported, Pieces, Web};
 use crate::{URL, load, other, spec};
 
 fn probe(file: &std::path::Path) -> Source {
@@ -73,8 +73,8 @@ async fn a_guide_importer_runs() {
     };
     let text: String = (0..1_000).map(|n| format!("one|{n}|{}|Programme {n}\n", n + 1)).collect();
     let pieces: VecDeque<_> = text.as_bytes().chunks(999).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-    let found = Programmes::default();
+    let found = Imported::default();
     epg.run(Box::new(Pieces(pieces)), Box::new(found.clone())).await.unwrap();
-    let found = found.0.lock().unwrap();
+    let found = &found.lock().programmes;
     assert_eq!((found.len(), found[999].titles[0].value.as_str()), (1_000, "Programme 999"));
 }

@@ -26,7 +26,9 @@ impl Epg for Minimal {
                 let id = programme.channel.clone();
                 out.channel(GuideChannel { id, names, icons: Vec::new(), attrs: Vec::new() })?;
             }
-            out.programme(programme)?;
+            if out.wanted(&programme.channel)? {
+                out.programme(programme)?;
+            }
         }
         if channels.is_empty() {
             return Err(Error::malformed("the guide has no programme in it"));

@@ -4,7 +4,7 @@ use wasmtime::component::Resource;
 
 use crate::bindings::base::mast::base::types::PluginError;
 use crate::bindings::epg::mast::epg::{sink, types};
-use crate::imports::{WARN_ITEM_MAX, WARN_MESSAGE_MAX, check_batch};
+use crate::imports::{BATCH_MAX, WARN_ITEM_MAX, WARN_MESSAGE_MAX, check_batch};
 use crate::records;
 use crate::services::GuideSink;
 use crate::state::State;
@@ -34,6 +34,11 @@ impl sink::HostGuideSink for State {
         let sink = self.table.get_mut(&out)?;
         Ok(check_batch(batch.len())
             .and_then(|()| Ok(sink.0.programmes(batch.into_iter().map(Into::into).collect())?)))
+    }
+
+    fn wanted(&mut self, out: Resource<GuideOut>, mut channels: Vec<String>) -> wasmtime::Result<Vec<bool>> {
+        channels.truncate(BATCH_MAX);
+        Ok(self.table.get_mut(&out)?.0.wanted(&channels))
     }
 
     fn warn(&mut self, out: Resource<GuideOut>, item: String, message: String) -> wasmtime::Result<()> {

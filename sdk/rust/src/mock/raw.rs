@@ -223,6 +223,7 @@ impl CatalogSink {
 pub(crate) struct GuideSink {
     pub(super) channels: RefCell<Vec<GuideChannel>>,
     pub(super) programmes: RefCell<Vec<GuideProgramme>>,
+    pub(super) asked: RefCell<Vec<String>>,
     pub(super) warnings: RefCell<Vec<(String, String)>>,
 }
 
@@ -233,6 +234,14 @@ impl GuideSink {
 
     pub(crate) fn programmes(&self, records: &[GuideProgramme]) -> Result<(), PluginError> {
         batch(&self.programmes, records)
+    }
+
+    pub(crate) fn wanted(&self, channels: &[String]) -> Vec<bool> {
+        self.asked.borrow_mut().extend_from_slice(channels);
+        let pushed = self.channels.borrow();
+        let is_pushed = |id: &String| pushed.iter().any(|known| known.id == *id);
+        let unwanted = |id: &String| with(|state| state.unwanted.contains(id)) && is_pushed(id);
+        channels.iter().map(|id| !unwanted(id)).collect()
     }
 
     pub(crate) fn warn(&self, item: &str, message: &str) {

@@ -38,6 +38,8 @@ pub struct Imported {
     pub channels: Vec<GuideChannel>,
     /// Programmes.
     pub programmes: Vec<epg::Programme>,
+    /// The channels that the host was asked about, in order.
+    pub asked: Vec<String>,
     /// Items and what was wrong with them.
     pub warnings: Vec<(String, String)>,
 }
@@ -96,6 +98,7 @@ impl Installed {
             summary,
             channels: sink.channels.take(),
             programmes: sink.programmes.take(),
+            asked: sink.asked.take(),
             warnings: sink.warnings.take(),
         })
     }
