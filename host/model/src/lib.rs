@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod destination;
 pub mod error;
+pub mod guide;
 pub mod id;
 pub mod ledger;
 pub mod line;
@@ -17,6 +18,7 @@ pub mod units;
 pub use catalog::{CatchUp, Category, Channel, Upstream, UpstreamKind};
 pub use destination::{Destination, DestinationRules, Refused};
 pub use error::{Classified, ErrorClass, Side};
+pub use guide::{EpisodeNumber, GuideChannel, GuideCredit, GuideText, Programme, ProgrammeDetails};
 pub use id::{ApiKeyId, CategoryId, ChannelId, EntryId, InstanceId, LineId, OperatorId, PlanId, ResellerId};
 pub use ledger::{Account, Credits, Reason, ReasonCode, Reference};
 pub use line::{AboveLimit, Line, LineRecord, LineToken, Profiles};

@@ -14,6 +14,7 @@ mod disk;
 mod document;
 mod error;
 pub mod faults;
+pub mod guide;
 mod keys;
 mod kv;
 mod ledger;
