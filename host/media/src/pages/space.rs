@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-/// Of what is in use, so much may be kept for the next one to come.
-const SPARE: u64 = 8;
+/// A part of what is in use so large may be kept for what comes next. Windows drop two segments at once now and then.
+const SPARE: u64 = 4;
 
 /// The space of one file. Lengths and places are multiples of the kernel's pages.
 #[derive(Debug, Default)]
