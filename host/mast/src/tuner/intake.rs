@@ -10,8 +10,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Buf as _;
 use jiff::Timestamp;
-use mast_media::{Codecs, Counters, End, Event, Segmenter, SegmenterConfig};
+use mast_media::{Codecs, Counters, End, Event, Pages, Segmenter, SegmenterConfig};
 use tokio::time::Instant;
 
 use super::fault::{Failure, UpstreamFault};
@@ -56,6 +57,25 @@ struct Held {
     chunks: Vec<Event>,
     /// When the first random access point came.
     since: Option<Instant>,
+}
+
+impl Held {
+    /// The oldest bytes that were not kept before lie in these pages.
+    fn keep(&mut self, pages: Pages) {
+        let mut rest = pages.len();
+        let first = self.chunks.iter().position(|event| matches!(event, Event::Chunk(_)));
+        let first = first.unwrap_or(self.chunks.len());
+        let mut chunks = self.chunks.split_off(first);
+        self.chunks.push(Event::Kept(pages));
+        chunks.retain_mut(|event| {
+            let Event::Chunk(bytes) = event else { return true };
+            let taken = rest.min(bytes.len());
+            rest -= taken;
+            bytes.advance(taken);
+            !bytes.is_empty()
+        });
+        self.chunks.append(&mut chunks);
+    }
 }
 
 /// What happened on an intake.
@@ -164,9 +184,8 @@ impl Intake {
                     self.held.since.get_or_insert(now);
                     self.held.chunks.push(event);
                 }
-                Event::Kept(_) if rung == 0 => {
-                    self.held.chunks.retain(|event| matches!(event, Event::Kept(_)));
-                    self.held.chunks.push(event);
+                Event::Kept(pages) if rung == 0 => {
+                    self.held.keep(pages);
                 }
                 // Of the other rungs only whole segments count, and these were before the channel's time.
                 Event::Cut(_) | Event::Chunk(_) | Event::Kept(_) => {}
@@ -247,5 +266,30 @@ impl Intake {
             bytes: usize::try_from(counters.bytes - before.bytes).unwrap_or(usize::MAX),
             continuity_errors: counters.continuity_errors - before.continuity_errors,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_the_same_whether_it_is_kept_or_not() {
+        let mut held = Held::default();
+        let chunk =
+            |held: &mut Held, text: &'static str| held.chunks.push(Event::Chunk(Bytes::from_static(text.as_bytes())));
+        ["abc", "de"].into_iter().for_each(|text| chunk(&mut held, text));
+        held.keep(b"abcd"[..].into());
+        ["f", "gh"].into_iter().for_each(|text| chunk(&mut held, text));
+        held.keep(b"ef"[..].into());
+        let text = |event: &Event| match event {
+            Event::Chunk(bytes) => bytes.to_vec(),
+            Event::Kept(pages) => pages.to_vec(),
+            Event::Codecs(_) | Event::Cut(_) => Vec::new(),
+        };
+        let pieces: Vec<Vec<u8>> = held.chunks.iter().map(text).collect();
+        assert_eq!(pieces, [&b"abcd"[..], b"ef", b"gh"]);
     }
 }

@@ -45,7 +45,7 @@ struct Open {
     ordinal: u64,
     /// Its first bytes, each with its offset in the segment.
     kept: Vec<(usize, Pages)>,
-    /// What follows them.
+    /// What follows them; the first one may have begun before.
     chunks: Vec<(usize, Bytes)>,
     len: usize,
 }
@@ -83,7 +83,7 @@ impl Trail {
         let open = &mut run.open;
         let offset = open.kept.last().map_or(0, |(offset, pages)| offset + pages.len());
         let end = offset + pages.len();
-        open.chunks.retain(|(offset, _)| *offset >= end);
+        open.chunks.retain(|(offset, bytes)| offset + bytes.len() > end);
         open.len = open.len.max(end);
         open.kept.push((offset, pages));
     }
@@ -283,6 +283,26 @@ mod tests {
         assert_eq!(drain(&trail, &mut position), "cde");
         assert_eq!(trail.read_at(&mut position), Look::Wait);
         assert_eq!(trail.skips(), 0);
+    }
+
+    #[test]
+    fn what_is_kept_of_the_open_segment_reads_like_what_came() {
+        let trail = Trail::default();
+        for chunk in ["abc", "de", "f"] {
+            trail.append(Bytes::from_static(chunk.as_bytes()));
+        }
+        // Within a chunk, and as an intake that was on trial hands it over: before anything else.
+        trail.keep(b"abcd"[..].into());
+        trail.append(Bytes::from_static(b"g"));
+        for offset in 0..=7 {
+            let mut position = Position { ordinal: 0, offset };
+            assert_eq!(drain(&trail, &mut position), &"abcdefg"[offset..]);
+        }
+        trail.abandon();
+        trail.keep(b"hi"[..].into());
+        trail.append(Bytes::from_static(b"j"));
+        assert_eq!(drain(&trail, &mut Position { ordinal: 1, offset: 0 }), "hij");
+        assert_eq!(trail.open_bytes(), 3);
     }
 
     #[test]

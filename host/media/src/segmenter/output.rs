@@ -17,7 +17,7 @@ pub(super) struct TableCounters {
     map: u8,
 }
 
-/// What is handed out is kept in pieces of this size, or a little more.
+/// What is handed out is kept in pieces of this size: whole pages of the kernel's, so that one goes on where the other ends.
 const KEPT: usize = 2 * PAGE;
 
 /// Collects packets.
@@ -27,7 +27,7 @@ pub(super) struct Output {
     kept: Vec<Pages>,
     /// Bytes of `kept`.
     kept_len: usize,
-    /// What went out after it.
+    /// What went out after it; the first one may have begun before.
     parts: Vec<Bytes>,
     /// Bytes of `kept` and `parts`.
     handed_out: usize,
@@ -80,24 +80,36 @@ impl Output {
             self.handed_out = until;
             self.parts.push(part.clone());
             events.push(Event::Chunk(part));
-            if self.handed_out - self.kept_len >= KEPT {
-                self.keep(self.handed_out);
-                events.extend(self.kept.last().cloned().map(Event::Kept));
+            while self.handed_out - self.kept_len >= KEPT {
+                let pages = self.keep(KEPT);
+                events.push(Event::Kept(pages));
             }
         }
     }
 
-    /// Keeps what was handed out up to there.
-    fn keep(&mut self, until: usize) {
-        self.kept.push(self.file.keep(self.parts.iter().map(|part| &part[..]), until - self.kept_len));
-        self.kept_len = until;
-        self.parts.clear();
+    /// Keeps the oldest bytes that were handed out and are not kept.
+    fn keep(&mut self, len: usize) -> Pages {
+        let pages = self.file.keep(self.parts.iter().map(|part| &part[..]), len);
+        self.kept.push(pages.clone());
+        self.kept_len += len;
+        let mut rest = len;
+        let whole = self.parts.iter().take_while(|part| {
+            let all = part.len() <= rest;
+            rest -= if all { part.len() } else { 0 };
+            all
+        });
+        let whole = whole.count();
+        self.parts.drain(..whole);
+        if let Some(part) = self.parts.first_mut() {
+            part.advance(rest);
+        }
+        pages
     }
 
     /// Takes what was handed out, up to `until`, as a segment. What was not handed out stays, held back.
     pub(super) fn take(&mut self, until: usize) -> Pages {
         if until > self.kept_len {
-            self.keep(until);
+            self.keep(until - self.kept_len);
         }
         let pages = Pages::join(&self.kept, until);
         self.forget();
@@ -146,4 +158,30 @@ fn numbered(packet: &[u8; PACKET], counter: &mut u8) -> [u8; PACKET] {
     packet[3] = packet[3] & 0xf0 | *counter;
     *counter = (*counter + 1) & 0x0f;
     packet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_lie_side_by_side_whatever_the_chunks() {
+        let (mut output, mut events) = (Output::default(), Vec::new());
+        for number in 0..2000_usize {
+            output.packet(&[u8::try_from(number % 256).unwrap(); PACKET]);
+            if number % 41 == 0 {
+                output.chunk(output.len(), &mut events);
+            }
+        }
+        let until = output.len() - 5 * PACKET;
+        output.chunk(until, &mut events);
+        let segment = output.take(until);
+        assert_eq!(segment.len(), until);
+        assert_eq!(segment.file(0).unwrap().len, until, "it takes more than one call to send it");
+        let expected = (0..1995_usize).flat_map(|number| [u8::try_from(number % 256).unwrap(); PACKET]);
+        assert!(segment.to_vec().into_iter().eq(expected));
+        assert_eq!(output.len(), 5 * PACKET);
+        let kept = events.iter().filter(|event| matches!(event, Event::Kept(pages) if pages.len() == KEPT)).count();
+        assert_eq!(kept, until / KEPT);
+    }
 }
