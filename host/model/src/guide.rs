@@ -3,6 +3,10 @@
 //! A guide channel belongs to its guide and is named by the guide's own id; which channel of the catalogue it is for is decided
 //! elsewhere. Nothing here merges guides or mends times.
 
+mod fold;
+
+pub use fold::{fold, folded_words};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
+use redb::{Database, DatabaseError, Durability, ReadTransaction, ReadableDatabase, StorageBackend, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -94,15 +94,39 @@ impl Db {
         run.map_err(|fault| self.explain(doing, fault))
     }
 
+    /// A read transaction that the caller keeps.
+    pub(crate) fn begin_read(&self, doing: &'static str) -> Result<ReadTransaction, StoreError> {
+        self.database.run(|database| Ok(database.begin_read()?)).map_err(|fault| self.explain(doing, fault))
+    }
+
     /// Runs a write transaction and commits it; nothing is kept where `operation` fails.
     pub(crate) fn write<T>(
         &self,
         doing: &'static str,
         operation: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        self.write_as(doing, Durability::Immediate, operation)
+    }
+
+    /// The same without waiting for the disk: a crash may undo it, until a later [`Db::write`] makes it durable too.
+    pub(crate) fn write_soon<T>(
+        &self,
+        doing: &'static str,
+        operation: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.write_as(doing, Durability::None, operation)
+    }
+
+    fn write_as<T>(
+        &self,
+        doing: &'static str,
+        durability: Durability,
+        operation: impl FnOnce(&WriteTransaction) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         let run = self.database.run(|database| {
             let mut transaction = database.begin_write()?;
-            transaction.set_quick_repair(true);
+            transaction.set_durability(durability).expect("there are no savepoints, and one process");
+            transaction.set_quick_repair(matches!(durability, Durability::Immediate));
             let result = operation(&transaction)?;
             transaction.commit()?;
             Ok(result)

@@ -66,6 +66,9 @@ pub enum StoreError {
     /// The change gave up by itself, and says why elsewhere.
     #[error("the change was not made")]
     Abandoned,
+    /// An import failed before, or the disk lost what it had written.
+    #[error("the import of the guide was lost; import it again")]
+    ImportLost,
     /// It was never a backup, or not all of it is there.
     #[error("{file} is no backup that can be used: {cause}")]
     BadBackup {
@@ -94,7 +97,7 @@ impl Classified for StoreError {
     fn class(&self) -> ErrorClass {
         match self {
             Self::InUse(_) | Self::NewerSchema { .. } | Self::Open { .. } => ErrorClass::Unavailable,
-            Self::Failed { .. } | Self::Damaged { .. } | Self::Abandoned => ErrorClass::Internal,
+            Self::Failed { .. } | Self::Damaged { .. } | Self::Abandoned | Self::ImportLost => ErrorClass::Internal,
             Self::UsernameTaken(_) | Self::TokenTaken | Self::AlreadyDone => ErrorClass::Conflict,
             Self::LineNotFound(_) => ErrorClass::NotFound,
             Self::BadBackup { .. } => ErrorClass::Invalid,

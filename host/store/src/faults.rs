@@ -11,6 +11,7 @@ use mast_model::{Account, ResellerId};
 use redb::backends::FileBackend;
 use redb::{ReadableTable, StorageBackend};
 
+use crate::guide::{GuideFile, GuideStore};
 use crate::{StateStore, StoreError, schema, state};
 
 /// Decides when the disk fails. Cheap to clone.
@@ -65,11 +66,23 @@ pub fn spoil_ledger(folder: &Path, reseller: ResellerId) -> Result<(), StoreErro
 /// `open_state` on a disk that can fail. The file is not locked against other processes.
 pub fn open_state_on(folder: &Path, disk: FailingDisk) -> Result<Box<dyn StateStore>, StoreError> {
     let file = folder.join("state.redb");
-    let failed = |cause: String| StoreError::Open { file: file.clone(), cause };
-    let handle = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&file);
+    let backend = backend(&file, disk)?;
+    Ok(Box::new(state::State::open_on(file, backend)?))
+}
+
+fn backend(file: &Path, disk: FailingDisk) -> Result<Backend, StoreError> {
+    let failed = |cause: String| StoreError::Open { file: file.to_owned(), cause };
+    let handle = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(file);
     let handle = handle.map_err(|error| failed(error.to_string()))?;
     let inner = FileBackend::new(handle).map_err(|error| failed(error.to_string()))?;
-    Ok(Box::new(state::State::open_on(file.clone(), Backend { inner, disk })?))
+    Ok(Backend { inner, disk })
+}
+
+/// `open_guide` on a disk that can fail, with runs of another size. The file is not locked against other processes.
+pub fn open_guide_on(folder: &Path, disk: FailingDisk, run_bytes: usize) -> Result<Box<dyn GuideStore>, StoreError> {
+    let file = folder.join("guide.redb");
+    let backend = backend(&file, disk)?;
+    Ok(Box::new(GuideFile::open_on(file, backend, run_bytes)?))
 }
 
 #[derive(Debug)]

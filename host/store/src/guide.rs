@@ -6,7 +6,21 @@
 //! Invariants: a guide is always one whole generation, the last one committed, whatever happens to an import; a snapshot sees one
 //! state of all guides for as long as it lives, and nobody waits for it.
 
+mod block;
+mod buffer;
+mod bytes;
+mod details;
+mod file;
+mod index;
 mod record;
+mod search;
+mod snapshot;
+mod staging;
+mod tables;
+mod timeline;
+mod writer;
+
+pub(crate) use file::GuideFile;
 
 pub use record::{
     Found, GuideCounts, GuideRecord, ImportedProgramme, Keep, Provenance, Search, SearchIndex, StagingOptions,
@@ -79,4 +93,12 @@ pub trait GuideSnapshot: Send {
     /// Programmes that fit, by start and then by channel, at most `search.most`; work is bounded, so that very common words may find
     /// less than there is.
     fn search(&self, guide: &InstanceId, search: &Search) -> Result<Vec<Found>, StoreError>;
+}
+
+/// Reads bytes that nobody wrote, in every way that bytes of the file are read.
+#[cfg(test)]
+pub(crate) fn read_anything(bytes: &[u8]) {
+    drop((block::unpack(bytes, 20_000), details::get(bytes), index::order(bytes)));
+    let _ = details::each_text(bytes, |_, _| {});
+    index::mark_anything(bytes);
 }

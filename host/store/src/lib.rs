@@ -1,7 +1,8 @@
 //! The store: the only crate that names redb. Rooms see the traits; the redb files behind them are `state.redb` (lines,
-//! operators, resellers, ledger, audit log, catalogue, sequence numbers) and `plugins.redb` (plugins' key-value storage), each with one writer.
+//! operators, resellers, ledger, audit log, catalogue, sequence numbers), `plugins.redb` (plugins' key-value storage) and `guide.redb`, each with
+//! one writer.
 //!
-//! All functions block; callers run them off the serving threads. `schema.rs` has the layout of both files.
+//! All functions block; callers run them off the serving threads. `schema.rs` and `guide/tables.rs` have the layout of the files.
 //!
 //! Invariants: what a function returned `Ok` for survives a crash; what it failed at left nothing behind; an id or a sequence
 //! number is never handed out twice.
@@ -136,4 +137,9 @@ pub fn open_state(folder: &Path) -> Result<Box<dyn StateStore>, StoreError> {
 /// Opens (and creates) `plugins.redb` in the folder. `InUse` where another process holds it.
 pub fn open_plugin_kv(folder: &Path) -> Result<Box<dyn PluginKv>, StoreError> {
     Ok(Box::new(kv::KvFile::open(folder)?))
+}
+
+/// Opens (and creates) `guide.redb` in the folder, and removes what unfinished imports left behind. `InUse` where another process holds it.
+pub fn open_guide(folder: &Path) -> Result<Box<dyn guide::GuideStore>, StoreError> {
+    Ok(Box::new(guide::GuideFile::open(folder)?))
 }

@@ -1,5 +1,8 @@
 mod backup;
 mod changes;
+mod guide;
+mod guide_crash;
+mod guide_model;
 mod kv_model;
 mod ledger;
 mod ledger_model;

@@ -1,0 +1,120 @@
+//! A programme's details as bytes. Own code, because an import encodes millions of them, and because search walks their texts without
+//! making anything of them.
+//!
+//! Layout: four lists of texts (titles, subtitles, descriptions, categories), credits, episode numbers, icons, attributes. A list is its
+//! length and its items; an optional text is 0, or 1 and the text.
+
+use mast_model::{EpisodeNumber, GuideCredit, GuideText, ProgrammeDetails};
+
+use super::bytes::{Reader, put_bytes, put_number};
+
+/// Which list a text is from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Title,
+    SubTitle,
+    Description,
+    Category,
+    Credit,
+}
+
+pub(super) fn put(out: &mut Vec<u8>, details: &ProgrammeDetails) {
+    for texts in [&details.titles, &details.sub_titles, &details.descriptions, &details.categories] {
+        put_number(out, texts.len() as u64);
+        for text in texts {
+            put_optional(out, text.lang.as_deref());
+            put_bytes(out, text.value.as_bytes());
+        }
+    }
+    put_number(out, details.credits.len() as u64);
+    for credit in &details.credits {
+        put_bytes(out, credit.role.as_bytes());
+        put_bytes(out, credit.name.as_bytes());
+        put_optional(out, credit.part.as_deref());
+    }
+    put_number(out, details.episode_numbers.len() as u64);
+    for number in &details.episode_numbers {
+        put_bytes(out, number.system.as_bytes());
+        put_bytes(out, number.value.as_bytes());
+    }
+    put_number(out, details.icons.len() as u64);
+    for icon in &details.icons {
+        put_bytes(out, icon.as_bytes());
+    }
+    put_number(out, details.attrs.len() as u64);
+    for (key, value) in &details.attrs {
+        put_bytes(out, key.as_bytes());
+        put_bytes(out, value.as_bytes());
+    }
+}
+
+fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        None => out.push(0),
+        Some(text) => {
+            out.push(1);
+            put_bytes(out, text.as_bytes());
+        }
+    }
+}
+
+/// None where the bytes are damaged.
+pub(super) fn get(bytes: &[u8]) -> Option<ProgrammeDetails> {
+    let mut reader = Reader::new(bytes);
+    let reader = &mut reader;
+    let details = ProgrammeDetails {
+        titles: list(reader, text)?,
+        sub_titles: list(reader, text)?,
+        descriptions: list(reader, text)?,
+        categories: list(reader, text)?,
+        credits: list(reader, |reader| {
+            Some(GuideCredit { role: owned(reader)?, name: owned(reader)?, part: optional(reader)?.map(str::to_owned) })
+        })?,
+        episode_numbers: list(reader, |reader| Some(EpisodeNumber { system: owned(reader)?, value: owned(reader)? }))?,
+        icons: list(reader, owned)?,
+        attrs: list(reader, |reader| Some((owned(reader)?, owned(reader)?)))?,
+    };
+    reader.is_empty().then_some(details)
+}
+
+fn list<T>(reader: &mut Reader<'_>, item: impl Fn(&mut Reader<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let count = reader.length()?;
+    // A damaged count must not reserve memory: every item takes a byte at least.
+    let mut items = Vec::with_capacity(count.min(reader.rest.len()));
+    for _ in 0..count {
+        items.push(item(reader)?);
+    }
+    Some(items)
+}
+
+fn text(reader: &mut Reader<'_>) -> Option<GuideText> {
+    Some(GuideText { lang: optional(reader)?.map(str::to_owned), value: owned(reader)? })
+}
+
+fn owned(reader: &mut Reader<'_>) -> Option<String> {
+    reader.text().map(str::to_owned)
+}
+
+fn optional<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
+    match reader.number()? {
+        0 => Some(None),
+        _ => Some(Some(reader.text()?)),
+    }
+}
+
+/// Hands out the texts of encoded details that can be searched, in their order.
+pub(super) fn each_text<'a>(bytes: &'a [u8], mut each: impl FnMut(Field, &'a str)) -> Option<()> {
+    let mut reader = Reader::new(bytes);
+    for field in [Field::Title, Field::SubTitle, Field::Description, Field::Category] {
+        for _ in 0..reader.number()? {
+            optional(&mut reader)?;
+            each(field, reader.text()?);
+        }
+    }
+    for _ in 0..reader.number()? {
+        reader.bytes()?;
+        each(Field::Credit, reader.text()?);
+        optional(&mut reader)?;
+    }
+    Some(())
+}
