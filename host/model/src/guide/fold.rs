@@ -7,25 +7,32 @@ const WORD_MAX: usize = 40;
 /// `word` is scratch space, so that nothing is allocated for a word.
 pub fn folded_words(text: &str, word: &mut String, mut each: impl FnMut(&str)) {
     word.clear();
-    let mut take = |piece: char, word: &mut String| {
+    let mut take = |piece: u8, word: &mut String| {
         if piece.is_ascii_alphanumeric() {
             if word.len() < WORD_MAX {
-                word.push(piece.to_ascii_lowercase());
+                word.push(char::from(piece.to_ascii_lowercase()));
             }
-        } else if piece != '\'' && !word.is_empty() {
+        } else if piece != b'\'' && !word.is_empty() {
             each(word);
             word.clear();
         }
     };
-    for letter in text.chars() {
+    let mut rest = text;
+    while let Some(letter) = rest.bytes().next() {
         if letter.is_ascii() {
-            take(letter, word);
-        } else if letter != '\u{2019}' {
-            let plain = deunicode::deunicode_char(letter).unwrap_or(" ");
-            plain.chars().for_each(|piece| take(piece, word));
+            // Nearly all letters are.
+            let plain = rest.bytes().position(|letter| !letter.is_ascii()).unwrap_or(rest.len());
+            let (plain, other) = rest.split_at(plain);
+            plain.bytes().for_each(|piece| take(piece, word));
+            rest = other;
+        } else if let Some(letter) = rest.chars().next() {
+            rest = &rest[letter.len_utf8()..];
+            if letter != '\u{2019}' {
+                deunicode::deunicode_char(letter).unwrap_or(" ").bytes().for_each(|piece| take(piece, word));
+            }
         }
     }
-    take(' ', word);
+    take(b' ', word);
 }
 
 /// A text as its folded words, one space between them.

@@ -5,7 +5,11 @@
 //! the guide channel is the same). `words` has the words in order, several to a row, each as the length of what it shares with the word
 //! before, the rest, and the list of its blocks' places (differences, the first from -1).
 
-use hashbrown::HashMap;
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use mast_model::guide::folded_words;
 use redb::{ReadableTable, Table};
 
@@ -18,28 +22,40 @@ use super::details::{Field, each_text};
 /// Bytes of a row of words, roughly: a page.
 const ROW_BYTES: usize = 3_600;
 
-/// Collects a run's index.
+/// Collects a run's index. An import meets tens of millions of words, so that what is touched for each is kept small.
 pub(super) struct Draft {
     depth: SearchIndex,
-    places: HashMap<String, usize>,
-    lists: Vec<List>,
+    hasher: DefaultHashBuilder,
+    /// Words by their hashes alone: where two words of a run had one hash of 64 bits, the second would not be found.
+    known: HashTable<(u64, u32)>,
+    /// The letters of all words, and where each word's are.
+    letters: String,
+    words: Vec<Range<usize>>,
+    /// Of each word the last block that it is in, from 1.
+    last_blocks: Vec<u32>,
+    /// Word and block, from 1, each pair once and in the order of blocks.
+    met: Vec<(u32, u32)>,
     order: Vec<u8>,
     blocks: u32,
     last: (u32, u32),
     word: String,
 }
 
-/// The blocks of a word.
-struct List {
-    /// Of the last one, from 1.
-    last: u32,
-    bytes: Vec<u8>,
-}
-
 impl Draft {
     pub(super) fn new(depth: SearchIndex) -> Self {
-        let (places, lists, order, word) = (HashMap::new(), Vec::new(), Vec::new(), String::new());
-        Self { depth, places, lists, order, blocks: 0, last: (0, 0), word }
+        Self {
+            depth,
+            hasher: DefaultHashBuilder::default(),
+            known: HashTable::new(),
+            letters: String::new(),
+            words: Vec::new(),
+            last_blocks: Vec::new(),
+            met: Vec::new(),
+            order: Vec::new(),
+            blocks: 0,
+            last: (0, 0),
+            word: String::new(),
+        }
     }
 
     /// Begins the next block; they come by guide channel and day.
@@ -54,26 +70,38 @@ impl Draft {
 
     /// Takes the words of a programme of this block.
     pub(super) fn add(&mut self, details: &[u8]) {
-        let Self { depth, places, lists, blocks, word, .. } = self;
-        if *depth == SearchIndex::None {
+        if self.depth == SearchIndex::None {
             return;
         }
+        let mut scratch = std::mem::take(&mut self.word);
         // What the host encoded itself can be walked.
         let _ = each_text(details, |field, text| {
-            if is_indexed(*depth, field) {
-                folded_words(text, word, |word| {
-                    let place = *places.entry_ref(word).or_insert_with(|| {
-                        lists.push(List { last: 0, bytes: Vec::new() });
-                        lists.len() - 1
-                    });
-                    let list = &mut lists[place];
-                    if list.last != *blocks {
-                        put_number(&mut list.bytes, u64::from(*blocks - list.last));
-                        list.last = *blocks;
-                    }
-                });
+            if is_indexed(self.depth, field) {
+                folded_words(text, &mut scratch, |word| self.meet(word));
             }
         });
+        self.word = scratch;
+    }
+
+    fn meet(&mut self, word: &str) {
+        let hash = self.hasher.hash_one(word);
+        let place = match self.known.entry(hash, |(known, _)| *known == hash, |(known, _)| *known) {
+            Entry::Occupied(known) => known.get().1,
+            Entry::Vacant(unknown) => {
+                let place = u32::try_from(self.words.len()).expect("a run has fewer words than bytes");
+                unknown.insert((hash, place));
+                let from = self.letters.len();
+                self.letters.push_str(word);
+                self.words.push(from..self.letters.len());
+                self.last_blocks.push(0);
+                place
+            }
+        };
+        let last = &mut self.last_blocks[place as usize];
+        if *last != self.blocks {
+            *last = self.blocks;
+            self.met.push((place, self.blocks));
+        }
     }
 
     /// Writes the index of the run and begins anew.
@@ -84,10 +112,13 @@ impl Draft {
         words: &mut Table<'_, (u32, &'static str), &'static [u8]>,
     ) -> Result<(), Fault> {
         runs.insert(run, self.order.as_slice())?;
-        let mut sorted: Vec<(&str, usize)> = self.places.iter().map(|(word, place)| (word.as_str(), *place)).collect();
-        sorted.sort_unstable();
+        let lists = self.lists();
+        let mut sorted: Vec<(&str, &Range<usize>)> =
+            self.words.iter().zip(&lists.places).map(|(word, list)| (&self.letters[word.clone()], list)).collect();
+        sorted.sort_unstable_by_key(|(word, _)| *word);
         let (mut first, mut before, mut row) = ("", "", Vec::with_capacity(2 * ROW_BYTES));
-        for (word, place) in sorted {
+        let mut list = Vec::new();
+        for (word, blocks) in sorted {
             if row.len() >= ROW_BYTES {
                 words.insert((run, first), row.as_slice())?;
                 row.clear();
@@ -98,7 +129,13 @@ impl Draft {
             let shared = before.bytes().zip(word.bytes()).take_while(|(one, other)| one == other).count();
             put_number(&mut row, shared as u64);
             put_bytes(&mut row, &word.as_bytes()[shared..]);
-            put_bytes(&mut row, &self.lists[place].bytes);
+            list.clear();
+            let mut last = 0;
+            for block in &lists.blocks[blocks.clone()] {
+                put_number(&mut list, u64::from(block - last));
+                last = *block;
+            }
+            put_bytes(&mut row, &list);
             before = word;
         }
         if !row.is_empty() {
@@ -107,6 +144,35 @@ impl Draft {
         *self = Self::new(self.depth);
         Ok(())
     }
+
+    /// The blocks of each word, side by side.
+    fn lists(&self) -> Lists {
+        let mut ends = vec![0_usize; self.words.len()];
+        for (word, _) in &self.met {
+            ends[*word as usize] += 1;
+        }
+        let mut end = 0;
+        let places = ends.iter_mut().map(|count| {
+            let from = end;
+            end += *count;
+            *count = from;
+            from..end
+        });
+        let places: Vec<Range<usize>> = places.collect();
+        let mut blocks = vec![0; self.met.len()];
+        for (word, block) in &self.met {
+            let next = &mut ends[*word as usize];
+            blocks[*next] = *block;
+            *next += 1;
+        }
+        Lists { places, blocks }
+    }
+}
+
+/// Lists of blocks, and where each word's is.
+struct Lists {
+    places: Vec<Range<usize>>,
+    blocks: Vec<u32>,
 }
 
 /// Whether texts of a field can be searched.
