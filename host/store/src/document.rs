@@ -34,11 +34,13 @@ pub enum Kind {
     Plans,
     /// [`ResellerSession`] by hash.
     ResellerSessions,
+    /// What operators said of channels' guides, by channel id.
+    GuideLinks,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Operators,
         Self::ApiKeys,
         Self::LoginSessions,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Resellers,
         Self::Plans,
         Self::ResellerSessions,
+        Self::GuideLinks,
     ];
 
     /// The table's name.
@@ -68,6 +71,7 @@ impl Kind {
             Self::Resellers => "resellers",
             Self::Plans => "plans",
             Self::ResellerSessions => "reseller-sessions",
+            Self::GuideLinks => "guide-links",
         }
     }
 }
