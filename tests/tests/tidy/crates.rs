@@ -57,6 +57,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("jsonschema", "plugins' settings against their declared schema"),
     ("libc", "process groups, signals and limits in host/ffmpeg, the allocator in host/mast"),
     ("lz4_flex", "blocks of programmes in the guide's file: as fast as they are imported"),
+    ("memchr", "finds the programmes of a guide at the speed of memory"),
     ("notify", "instance files are watched"),
     ("percent-encoding", "URL parts"),
     ("proptest", "property tests"),

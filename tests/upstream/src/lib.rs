@@ -10,7 +10,7 @@
 //! - [`Upstream::set_folder`] serves the files of a folder as they are at that moment.
 //! - `GET /_control`, `POST /_control/{name}/{fault}`: the same switches as the Rust API, for people.
 //!
-//! [`RtspServer`] has a clip over RTSP.
+//! [`GuideSpec`] makes guides in XMLTV of any size. [`RtspServer`] has a clip over RTSP.
 //!
 //! Dropping the [`Upstream`] closes everything and ends its processes.
 
@@ -18,6 +18,7 @@ pub mod channel;
 pub mod clip;
 pub mod fault;
 mod feed;
+mod guide;
 mod hls;
 mod pattern;
 mod respond;
@@ -30,6 +31,7 @@ mod ts;
 pub use channel::{Audio, ChannelSpec, Feed, Video};
 pub use clip::{Clip, ClipSpec};
 pub use fault::Fault;
+pub use guide::{GuideProgramme, GuideSpec, Order, Written};
 pub use hls::HlsFault;
 pub use rtsp::RtspServer;
 pub use server::{Connections, Upstream};
