@@ -114,7 +114,13 @@ impl Element {
         )
     }
 
+    /// Its line ends mean something.
+    pub(crate) fn has_lines(self) -> bool {
+        matches!(self, Self::Description | Self::Review)
+    }
+
+    /// How much text it may have.
     pub(crate) fn longest(self) -> usize {
-        if matches!(self, Self::Description | Self::Review) { LONG } else { SHORT }
+        if self.has_lines() { LONG } else { SHORT }
     }
 }

@@ -155,7 +155,7 @@ impl<S: Sink> Import<'_, S> {
             self.leave_out(Kind::Channel, position, "it has no id, or one of more than 256 bytes");
             return Ok(());
         }
-        let content = String::from_utf8_lossy(scanner.content());
+        let content = text::readable(scanner.content());
         let (channel, used) = channel::read(id, &content, &mut self.remarks);
         let borrowed = matches!(content, std::borrow::Cow::Borrowed(_));
         if used < content.len() && borrowed {
@@ -201,8 +201,8 @@ impl<S: Sink> Import<'_, S> {
                 return Ok(());
             }
         };
-        let content = String::from_utf8_lossy(scanner.content());
-        let tag = String::from_utf8_lossy(scanner.tag());
+        let content = text::readable(scanner.content());
+        let tag = text::readable(scanner.tag());
         let (programme, used) = programme::read(head, &tag, &content, &mut self.text, &mut self.remarks);
         let borrowed = matches!(content, std::borrow::Cow::Borrowed(_));
         if used < content.len() && borrowed {

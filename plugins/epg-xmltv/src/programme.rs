@@ -172,12 +172,10 @@ impl<'a> Reader<'a, '_> {
         let Some(leaf) = self.leaf.take() else { return };
         self.muted = None;
         let longest = leaf.element.longest();
-        let own = if self.text.trim().len() > longest {
+        if self.text.len() > longest && self.text.trim().len() > longest {
             self.note(TOO_LONG);
-            tidy(self.text, longest > 1024, longest).into_owned()
-        } else {
-            tidy(self.text, longest > 1024, longest).into_owned()
-        };
+        }
+        let own = tidy(self.text, leaf.element.has_lines(), longest).into_owned();
         self.text.clear();
         if own.is_empty() {
             // These say something by being there.
@@ -319,7 +317,8 @@ impl<'a> Reader<'a, '_> {
     /// Attributes of the programme itself, times and channel apart.
     fn own_attributes(&mut self, tag: &'a str) {
         // Start, stop and channel are there nearly always, the others nearly never.
-        if tag.matches('=').count() <= 2 {
+        let usual = 2 + usize::from(attribute(tag.as_bytes(), "stop").is_some());
+        if memchr::memchr_iter(b'=', tag.as_bytes()).count() <= usual {
             return;
         }
         let leaf = Leaf { element: Element::Outside, name: "programme", attributes: tag };

@@ -313,7 +313,7 @@ impl<R: BufRead> Scanner<R> {
     fn tag_end(&mut self) -> io::Result<Option<usize>> {
         let (mut index, mut quote) = (0, 0);
         loop {
-            while let Some(&byte) = self.rest().get(index) {
+            for &byte in &self.window[self.at + index..] {
                 match byte {
                     b'>' if quote == 0 => return Ok(Some(index)),
                     b'<' => return Ok(None),

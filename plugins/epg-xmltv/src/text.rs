@@ -52,9 +52,15 @@ fn meaning(name: &str) -> Option<char> {
     }
 }
 
+/// UTF-8, with a replacement character for what is none.
+pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
+    // What is right, and nearly everything is, is checked much faster this way.
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
+
 /// An attribute's value.
 pub(crate) fn value(raw: &[u8], remarks: &mut Remarks) -> String {
-    let text = String::from_utf8_lossy(raw);
+    let text = readable(raw);
     if memchr(b'&', raw).is_none() {
         return tidy(&text, false, usize::MAX).into_owned();
     }
