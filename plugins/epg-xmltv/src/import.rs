@@ -5,13 +5,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead};
 
 use mast_sdk::epg::{Guide, GuideChannel, Programme};
+use mast_sdk::time::{self, NoTime, Zones};
 use mast_sdk::{Error, Result, Summary};
 
 use crate::markup::attribute;
 use crate::programme::Head;
 use crate::remarks::Remarks;
 use crate::scan::{Content, Found, Kind, Scanner};
-use crate::time::{self, NoTime, Zones};
 use crate::{channel, programme, text};
 
 /// Channels whose ids are told apart.

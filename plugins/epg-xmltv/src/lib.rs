@@ -11,12 +11,10 @@ mod programme;
 mod remarks;
 pub mod scan;
 mod text;
-pub mod time;
 
 use mast_sdk::epg::{Epg, Guide};
+use mast_sdk::time::{self, Zones};
 use mast_sdk::{ByteSource, Error, Result, Summary};
-
-use time::Zones;
 
 #[derive(serde::Deserialize)]
 struct Xmltv {
@@ -30,8 +28,9 @@ impl Xmltv {
     fn zones(&self) -> Result<Zones> {
         let default = match self.default_offset.as_deref() {
             None => 0,
-            Some(text) => time::default_offset(text)
-                .ok_or_else(|| Error::config("default_offset has to be written like +01:00"))?,
+            Some(text) => {
+                time::offset(text).ok_or_else(|| Error::config("default_offset has to be written like +01:00"))?
+            }
         };
         Ok(Zones { default, ignore: self.ignore_offsets })
     }

@@ -280,7 +280,7 @@ impl<R: BufRead> Scanner<R> {
         loop {
             self.pass(b"]")?;
             let ahead = self.ahead(NAME)?;
-            let next = ahead.iter().position(|byte| !byte.is_ascii_whitespace());
+            let next = ahead.iter().take(NAME).position(|byte| !byte.is_ascii_whitespace());
             match next.map(|next| (next, ahead[next])) {
                 Some((next, b'>')) => {
                     self.at += next + 1;
@@ -313,7 +313,8 @@ impl<R: BufRead> Scanner<R> {
     fn tag_end(&mut self) -> io::Result<Option<usize>> {
         let (mut index, mut quote) = (0, 0);
         loop {
-            for &byte in &self.window[self.at + index..] {
+            let end = self.window.len().min(self.at + LONGEST_TAG);
+            for &byte in &self.window[self.at + index..end] {
                 match byte {
                     b'>' if quote == 0 => return Ok(Some(index)),
                     b'<' => return Ok(None),
@@ -323,7 +324,7 @@ impl<R: BufRead> Scanner<R> {
                 }
                 index += 1;
             }
-            if index > LONGEST_TAG || !self.fill()? {
+            if index >= LONGEST_TAG || !self.fill()? {
                 return Ok(None);
             }
         }
@@ -335,12 +336,15 @@ impl<R: BufRead> Scanner<R> {
         let mut searched = start;
         loop {
             if let Some((end, closed)) = self.end_of(kind, searched) {
+                if end - start > LONGEST {
+                    return Ok(Content::Oversized);
+                }
                 self.content = (start, end);
                 self.held = end;
                 return Ok(if closed { Content::Closed } else { Content::Unclosed });
             }
             searched = start.max(self.rest().len().saturating_sub(TAIL));
-            if self.rest().len() - start > LONGEST {
+            if self.rest().len() - start > LONGEST + TAIL {
                 return Ok(Content::Oversized);
             }
             if !self.fill()? {

@@ -224,7 +224,11 @@ fn one(out: &mut Vec<u8>, key: &str, value: &str, attrs: &[(String, String)]) {
             let kind = if value.starts_with("http://") || value.starts_with("https://") { "url" } else { "text" };
             element(out, "review", "type", Some(kind), value);
         }
-        "image" => element(out, "image", "type", system, value),
+        "image" => {
+            // The DTD knows these and no others.
+            let known = |kind: &&str| ["poster", "backdrop", "still", "person", "character"].contains(kind);
+            element(out, "image", "type", system.filter(known), value);
+        }
         // date, category, keyword, language, url, country, aspect
         _ => element(out, name, "", None, value),
     }

@@ -188,6 +188,6 @@ proptest! {
         // Outside of quotes and texts every `<` opens what a `>` ends.
         prop_assert_eq!(text.matches('<').count(), text.matches('>').count());
         prop_assert_eq!(text.matches("<programme ").count(), 1);
-        prop_assert!(text.matches('"').count() % 2 == 0 && text.ends_with("</programme>\n</tv>\n"));
+        prop_assert!(text.matches('"').count().is_multiple_of(2) && text.ends_with("</programme>\n</tv>\n"));
     }
 }

@@ -30,6 +30,7 @@ pub mod output;
 pub mod secrets;
 pub mod source;
 pub mod text;
+pub mod time;
 
 pub use bindings::host::mast::base::types::Summary;
 pub use bytes::{ByteSource, CHUNK};

@@ -37,11 +37,23 @@ impl Location {
         }
     }
 
+    /// Opens it, whether or not it has changed: for plugins that make several requests in an import.
+    pub fn open(&self) -> Result<ByteSource<'static>> {
+        match &self.path {
+            Some(path) => files::open(path),
+            None => self.request()?.send()?.ok()?.body(),
+        }
+    }
+
     /// Opens it; none where it has not changed since this instance's last accepted import.
     pub fn open_if_changed(&self) -> Result<Option<ByteSource<'static>>> {
         if let Some(path) = &self.path {
             return files::open_if_changed(path);
         }
+        self.request()?.send_if_changed()?.map(http::Response::body).transpose()
+    }
+
+    fn request(&self) -> Result<http::Request> {
         let url = self.url.as_deref().ok_or_else(|| Error::config("set url or path: there is nothing to read"))?;
         let mut request =
             http::Request::get(&expand(url, |name| secrets::get(name).map(|secret| percent_encode(&secret)))?);
@@ -51,7 +63,7 @@ impl Location {
         for (name, value) in &self.headers {
             request = request.header(name, &expand(value, secrets::get)?);
         }
-        request.send_if_changed()?.map(http::Response::body).transpose()
+        Ok(request)
     }
 
     fn texts(&self) -> impl Iterator<Item = &str> {

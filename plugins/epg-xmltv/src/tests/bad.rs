@@ -4,11 +4,11 @@ use std::io::{self, BufRead, Read};
 
 use mast_sdk::Code;
 use mast_sdk::epg::{GuideChannel, Programme};
+use mast_sdk::time::Zones;
 
 use super::{count, import, programme, texts, try_import};
 use crate::import::{Sink, read};
 use crate::scan::{Found, Kind, Scanner};
-use crate::time::Zones;
 
 /// Titles by channel and minute, and how many remarks.
 fn titles(guide: impl Into<Vec<u8>>) -> (String, usize) {
@@ -241,7 +241,7 @@ impl Sink for Counted {
 
 #[test]
 fn what_has_no_end_does_not_gather() {
-    const SPACES: [u8; 65_536] = [b' '; 65_536];
+    static SPACES: [u8; 65_536] = [b' '; 65_536];
     let after = one("c", 3, "<title>T</title>") + "</tv>";
     // Enough to see that nothing is held: the scanner's window would be the first to grow.
     for (before, behind, remark) in [
