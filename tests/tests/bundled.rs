@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "bundled/guide.rs"]
+mod guide;
 #[path = "bundled/host.rs"]
 mod host;
 #[path = "bundled/sdk.rs"]

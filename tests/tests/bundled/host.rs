@@ -192,8 +192,39 @@ impl GuideSink for Imported {
     }
 }
 
-/// A line with so many channels.
+/// A line with so many channels, and as many programmes on each of the first hundred.
 pub(crate) struct Lineup(pub(crate) u32);
+
+/// Programmes of an hour from a time on, channel by channel.
+struct Hours {
+    next: u32,
+    channels: u32,
+    each: u32,
+    start: u64,
+}
+
+impl Cursor<Programme> for Hours {
+    fn next(&mut self, max: usize) -> Vec<Programme> {
+        let end = (self.next + max as u32).min(self.channels * self.each);
+        let batch = (self.next..end).map(|number| {
+            let hour = number % self.each;
+            let start = self.start + u64::from(hour) * 3600;
+            Programme {
+                channel: 1 + number / self.each,
+                start,
+                stop: start + 3600,
+                title: format!("Programme {hour} & more"),
+                sub_title: String::new(),
+                description: "What happens in it, at some length, for a screen with room for more than a title."
+                    .to_owned(),
+                attrs: vec![("category".to_owned(), "News".to_owned())],
+            }
+        });
+        let batch = batch.collect();
+        self.next = end;
+        batch
+    }
+}
 
 struct Channels {
     next: u32,
@@ -222,12 +253,6 @@ impl Cursor<LineupChannel> for Channels {
     }
 }
 
-impl Cursor<Programme> for Channels {
-    fn next(&mut self, _: usize) -> Vec<Programme> {
-        Vec::new()
-    }
-}
-
 impl Line for Lineup {
     fn info(&self) -> LineInfo {
         LineInfo {
@@ -248,8 +273,9 @@ impl Line for Lineup {
         Box::new(Channels { next: 1, last: self.0, format: filter.playback.unwrap_or_default() })
     }
 
-    fn guide(&self, _: Option<u32>, _: u64, _: u64) -> Box<dyn Cursor<Programme>> {
-        Box::new(Channels { next: 1, last: 0, format: String::new() })
+    fn guide(&self, _: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>> {
+        let each = ((stop - start) / 3600) as u32;
+        Box::new(Hours { next: 0, channels: self.0.min(100), each, start })
     }
 
     fn playback(&self, channel: u32, format: &str) -> Option<String> {
@@ -262,8 +288,12 @@ impl Line for Lineup {
 pub(crate) struct Received(Arc<Mutex<(u16, Vec<u8>)>>);
 
 impl Received {
+    pub(crate) fn bytes(&self) -> (u16, Vec<u8>) {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
     pub(crate) fn take(&self) -> (u16, String) {
-        let (status, body) = std::mem::take(&mut *self.0.lock().unwrap());
+        let (status, body) = self.bytes();
         (status, String::from_utf8(body).unwrap())
     }
 }
