@@ -1,8 +1,8 @@
 //! Client libraries from PyPI and npm, installed by `cargo xtask setup --tests` in the versions of `tests/clients`.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -36,6 +36,34 @@ pub fn npm_mux_js<'a>(segments: impl IntoIterator<Item = (&'a [u8], bool)>) -> V
     let mut node = Command::new("node");
     let read = read(node.arg(scripts().join("read_ts.js")).arg(installed()), &Value::from(list).to_string());
     serde_json::from_value(read).unwrap()
+}
+
+/// The identity provider of the `oidc-provider` package (npm), which ends with this.
+pub struct IdentityProvider {
+    child: Child,
+    /// What it calls itself.
+    pub issuer: String,
+}
+
+impl IdentityProvider {
+    /// One that sends browsers back to this redirect URI; see `tests/clients/identity.mjs` for the people it knows.
+    pub fn start(redirect_uri: &str) -> Self {
+        let mut node = Command::new("node");
+        node.arg(scripts().join("identity.mjs")).arg(installed()).arg(redirect_uri);
+        let mut child = node.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let port: u16 = port.trim().parse().expect("oidc-provider starts: run `cargo xtask setup --tests`");
+        Self { child, issuer: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for IdentityProvider {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 pub(crate) fn scripts() -> PathBuf {

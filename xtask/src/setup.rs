@@ -61,7 +61,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "node and npm",
-        why: "the iptv-playlist-parser package reads our M3U playlists in the tests, and hls.js plays our HLS",
+        why: "the iptv-playlist-parser package reads our M3U playlists in the tests, hls.js plays our HLS, and oidc-provider logs operators in",
         since: For::Tests,
         packages: &["nodejs", "npm"],
         is_there: || runs("node", "--version") && runs("npm", "--version"),
@@ -201,13 +201,20 @@ fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
         run(pip.arg(pins.join("requirements.txt")))
     })?;
-    once(&clients, &pins.join("package-lock.json"), "hls.js, iptv-playlist-parser and mux.js from npm", || {
-        for file in ["package.json", "package-lock.json"] {
-            std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;
-        }
-        let mut npm = Command::new("npm");
-        run(npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]).current_dir(&clients))
-    })
+    once(
+        &clients,
+        &pins.join("package-lock.json"),
+        "hls.js, iptv-playlist-parser, mux.js and oidc-provider from npm",
+        || {
+            for file in ["package.json", "package-lock.json"] {
+                std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;
+            }
+            let mut npm = Command::new("npm");
+            run(npm
+                .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+                .current_dir(&clients))
+        },
+    )
 }
 
 /// Runs an installation unless it was done with the same pins; a copy of the pins remembers it.

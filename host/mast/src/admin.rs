@@ -24,6 +24,7 @@ mod health;
 mod keys;
 mod lines;
 mod live;
+mod oidc;
 mod once;
 mod openapi;
 mod operators;
@@ -67,7 +68,7 @@ use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::events::Events;
 use crate::extensions::Extensions;
-use crate::operators::Operators;
+use crate::operators::{Oidc, Operators};
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 use crate::tuner::{Transcoder, Tuner};
@@ -92,6 +93,8 @@ pub struct AdminDeps {
     pub accounts: Accounts,
     /// Who may use it.
     pub operators: Operators,
+    /// Logins through an identity provider, where there is one.
+    pub oidc: Option<Oidc>,
     /// Channels and bouquets.
     pub catalog: Catalog,
     /// Who sells lines, and their credits.
@@ -216,6 +219,7 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::with_openapi(openapi::document())
         .merge(openapi::routes())
         .merge(session::routes())
+        .merge(oidc::routes())
         .merge(operators::routes())
         .merge(keys::routes())
         .merge(audit::routes())

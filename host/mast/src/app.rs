@@ -23,7 +23,7 @@ use crate::delivery::{Delivery, DeliveryConfig, Deps};
 use crate::events::Events;
 use crate::extensions::{Extensions, Rooms};
 use crate::metrics::Metrics;
-use crate::operators::Operators;
+use crate::operators::{Oidc, Operators};
 use crate::outbound::Outbound;
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
@@ -116,7 +116,7 @@ impl App {
             metrics: Metrics::default(),
             sessions: opened.sessions.clone(),
             session_key: opened.session_key,
-            outbound,
+            outbound: outbound.clone(),
             data_dir,
         };
         readings::register(&deps);
@@ -126,6 +126,7 @@ impl App {
         let admin = Admin::new(AdminDeps {
             store: Arc::clone(&store),
             accounts: opened.accounts,
+            oidc: config.oidc.clone().map(|oidc| Oidc::new(oidc, opened.operators.clone(), outbound)),
             operators: opened.operators,
             catalog: opened.catalog,
             resellers: opened.resellers,

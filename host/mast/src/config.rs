@@ -23,6 +23,7 @@ use crate::admin::config::RetentionConfig;
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig, TlsConfig};
 use crate::extensions::config::PluginsConfig;
+use crate::operators::config::OidcConfig;
 use crate::tuner::config::{ChannelConfig, FfmpegConfig, HlsConfig, PlayoutConfig, TunerConfig};
 use reader::{Reader, Section};
 
@@ -51,6 +52,8 @@ pub struct Config {
     pub playouts: BTreeMap<String, PlayoutConfig>,
     /// `[bouquet.NAME]`
     pub bouquets: Vec<BouquetConfig>,
+    /// `[oidc]`; none where it has no `issuer`.
+    pub oidc: Option<OidcConfig>,
     /// `[retention]`
     pub retention: RetentionConfig,
     /// `[log]`
@@ -82,8 +85,10 @@ impl Config {
         let mut plugins = PluginsConfig::read(&root.section("plugins"), &root.section("secrets"));
         plugins.profiles = ffmpeg.outputs.keys().cloned().collect();
         let data = root.section("data");
+        let http = HttpConfig::read(&root.section("http"));
         Self {
-            http: HttpConfig::read(&root.section("http")),
+            oidc: OidcConfig::read(&root.section("oidc"), http.public_url.as_deref(), &plugins.secrets),
+            http,
             limits: LimitsConfig::read(&root.section("limits")),
             tls: TlsConfig::read(&root.section("tls")),
             data_dir: data.optional_path("dir").unwrap_or_else(|| data.absolute("data")),

@@ -1,4 +1,5 @@
-//! Operators: who may run the host through the admin API, by session or by API key. All of them in memory, backed by the store.
+//! Operators: who may run the host through the admin API, by session or by API key. All of them in memory, backed by the store. `oidc` lets
+//! them in where an identity provider knows them.
 //!
 //! Not here: lines, which are what subscribers have (accounts), and which request needs which scope (admin/access.rs).
 //!
@@ -7,10 +8,12 @@
 //! may is never more than what its operator may at that moment; every change is in the audit log.
 
 mod change;
+pub mod config;
 mod gate;
 mod identity;
 mod keys;
 mod login;
+mod oidc;
 #[cfg(test)]
 mod tests;
 mod totp;
@@ -20,6 +23,7 @@ pub use gate::Gate;
 pub use identity::{Client, Identity, Scopes, Via};
 pub use keys::{MadeKey, NewKey};
 pub use login::{Credentials, LoginRefusal, Started};
+pub use oidc::{Oidc, OidcRefusal, Returned};
 pub use totp::Enrolment;
 
 use std::collections::{BTreeMap, HashMap};
@@ -74,6 +78,9 @@ pub enum OperatorsError {
     /// The username belongs to another operator.
     #[error("operator \"{0}\" exists already")]
     UsernameTaken(String),
+    /// The person at the identity provider belongs to another operator.
+    #[error("this person of the identity provider is operator \"{0}\" already")]
+    PersonTaken(String),
     /// Somebody must be able to change operators.
     #[error("this is the last active owner; make another one first")]
     LastOwner,
@@ -104,7 +111,9 @@ impl Classified for OperatorsError {
         match self {
             Self::Invalid(_) | Self::BadCode => ErrorClass::Invalid,
             Self::NoSuchOperator(_) | Self::NoSuchKey(_) => ErrorClass::NotFound,
-            Self::UsernameTaken(_) | Self::LastOwner | Self::Changed { .. } => ErrorClass::Conflict,
+            Self::UsernameTaken(_) | Self::PersonTaken(_) | Self::LastOwner | Self::Changed { .. } => {
+                ErrorClass::Conflict
+            }
             Self::NotYours(_) => ErrorClass::Denied,
             Self::Store(error) => error.class(),
             Self::Interrupted(_) => ErrorClass::Internal,

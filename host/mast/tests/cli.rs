@@ -268,6 +268,7 @@ async fn lines_while_a_server_runs() {
         resellers,
         accounts: accounts.clone(),
         operators,
+        oidc: None,
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
         sessions: Sessions::open(Arc::clone(&store), events.clone()).expect("an empty store"),
         events,

@@ -29,6 +29,9 @@ pub struct Operator {
     /// The time step of the last code taken: no code is taken twice.
     #[serde(default)]
     pub totp_last_step: u64,
+    /// What an identity provider says of this person; none where only the password lets it in.
+    #[serde(default)]
+    pub oidc_id: Option<String>,
     /// When it was made.
     pub created: Timestamp,
     /// Grows by one with each change.

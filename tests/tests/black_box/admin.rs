@@ -6,6 +6,7 @@ mod business;
 mod contract;
 mod doing;
 mod events;
+mod oidc;
 mod persons;
 mod resellers;
 mod roles;

@@ -40,7 +40,10 @@ use Scope::{
 /// Every route.
 pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/openapi.json", Public),
+    ("GET", "/api/v1/login", Public),
     ("POST", "/api/v1/login", Public),
+    ("GET", "/api/v1/login/oidc", Public),
+    ("GET", "/api/v1/login/oidc/callback", Public),
     ("POST", "/api/v1/resellers/login", Public),
     ("POST", "/api/v1/logout", Known),
     ("GET", "/api/v1/whoami", Known),
@@ -215,7 +218,7 @@ impl Guard {
         match bearer(request.headers()) {
             Some(key) => operators.by_key(key, client),
             None => {
-                let cookie = cookie(request.headers())?;
+                let cookie = cookie(request.headers(), COOKIE)?;
                 let resellers = &self.context.deps.resellers;
                 operators.by_cookie(cookie, client).or_else(|| resellers.by_cookie(cookie, client))
             }
@@ -247,10 +250,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let fields = headers.get_all(header::COOKIE).iter().filter_map(|field| field.to_str().ok());
     let mut pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
 /// Takes the same time wherever they differ.
@@ -283,9 +287,9 @@ mod tests {
     #[test]
     fn credentials_are_found_in_their_fields() {
         let mut headers = HeaderMap::new();
-        assert_eq!((bearer(&headers), cookie(&headers)), (None, None));
+        assert_eq!((bearer(&headers), cookie(&headers, COOKIE)), (None, None));
         headers.insert(header::COOKIE, HeaderValue::from_static("a=b; mast_session=xyz ; c=d"));
-        assert_eq!(cookie(&headers), Some("xyz"));
+        assert_eq!(cookie(&headers, COOKIE), Some("xyz"));
         for (field, expected) in
             [("Bearer k", "k"), ("bearer  k ", "k"), ("Basic a", ""), ("Bearer", ""), ("Bearer ", "")]
         {

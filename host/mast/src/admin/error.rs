@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::accounts::{AccountsError, InvalidLine};
 use crate::backups::BackupsError;
 use crate::catalog::EditError;
-use crate::operators::{LoginRefusal, OperatorsError};
+use crate::operators::{LoginRefusal, OidcRefusal, OperatorsError};
 use crate::resellers::ResellersError;
 use crate::sessions::SessionsError;
 
@@ -78,6 +78,12 @@ pub enum AdminError {
     /// Logging in.
     #[error(transparent)]
     Login(#[from] LoginRefusal),
+    /// Logging in through the identity provider.
+    #[error(transparent)]
+    Oidc(#[from] OidcRefusal),
+    /// There is no identity provider.
+    #[error("this host has no identity provider; log in with your password, or see [oidc]")]
+    NoOidc,
     /// The lines refused.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
@@ -182,6 +188,8 @@ impl AdminError {
             Self::AnswerNotKept => (StatusCode::CONFLICT, "done_already"),
             Self::TooManyListeners => (StatusCode::SERVICE_UNAVAILABLE, "too_many_listeners"),
             Self::Login(refusal) => of_login(refusal),
+            Self::Oidc(refusal) => of_oidc(refusal),
+            Self::NoOidc => (StatusCode::NOT_FOUND, "no_oidc"),
             Self::Accounts(AccountsError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::Operators(OperatorsError::Changed { .. }) => (StatusCode::PRECONDITION_FAILED, "changed"),
             Self::Catalog(EditError::Changed(_)) => (StatusCode::PRECONDITION_FAILED, "changed"),
@@ -211,6 +219,7 @@ impl AdminError {
             Self::Field(name, _) => Some((*name).to_owned()),
             Self::Resellers(error) => blamed_by_resellers(error).map(str::to_owned),
             Self::Backups(BackupsError::Name(_)) => Some("name".to_owned()),
+            Self::Operators(OperatorsError::PersonTaken(_)) => Some("oidc_id".to_owned()),
             Self::Accounts(AccountsError::Invalid(invalid)) => invalid.field().map(str::to_owned),
             Self::Accounts(AccountsError::DeviceTaken { .. }) => Some("macs".to_owned()),
             Self::Accounts(AccountsError::Store(StoreError::UsernameTaken(_))) => Some("username".to_owned()),
@@ -277,6 +286,17 @@ fn of_login(refusal: &LoginRefusal) -> (StatusCode, &'static str) {
         LoginRefusal::Throttled => (StatusCode::TOO_MANY_REQUESTS, "throttled"),
         LoginRefusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         LoginRefusal::Failed(error) => (status_of(error.class()), of_operators(error)),
+    }
+}
+
+fn of_oidc(refusal: &OidcRefusal) -> (StatusCode, &'static str) {
+    match refusal {
+        OidcRefusal::NotBegun => (StatusCode::BAD_REQUEST, "login_not_begun"),
+        OidcRefusal::Declined => (StatusCode::UNAUTHORIZED, "login_declined"),
+        OidcRefusal::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "identity_provider_away"),
+        OidcRefusal::Untrusted(_) => (StatusCode::UNAUTHORIZED, "not_proved"),
+        OidcRefusal::NotAnOperator => (StatusCode::FORBIDDEN, "not_an_operator"),
+        OidcRefusal::Login(refusal) => of_login(refusal),
     }
 }
 
@@ -396,6 +416,7 @@ fn of_operators(error: &OperatorsError) -> &'static str {
         OperatorsError::NoSuchOperator(_) => "no_such_operator",
         OperatorsError::NoSuchKey(_) => "no_such_api_key",
         OperatorsError::UsernameTaken(_) => "username_taken",
+        OperatorsError::PersonTaken(_) => "oidc_id_taken",
         OperatorsError::LastOwner => "last_owner",
         OperatorsError::Changed { .. } => "changed",
         OperatorsError::NotYours(_) => "missing_scope",

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::extract::{Asked, At, Changing, Expected, Known, Sent, Tagged};
 use super::page::{Page, Paging};
 use super::{AdminError, Context, Shared};
+use crate::accounts::stated;
 use crate::operators::{NewOperator, OperatorPatch, OperatorsError};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
@@ -35,6 +36,9 @@ pub struct OperatorView {
     pub active: bool,
     /// Whether logging in takes a code.
     pub second_factor: bool,
+    /// What the identity provider says of it, if that lets it in.
+    #[serde(default)]
+    pub oidc_id: Option<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -50,6 +54,7 @@ impl From<&Operator> for OperatorView {
             role: operator.role.name().to_owned(),
             active: operator.active,
             second_factor: operator.totp_secret.is_some(),
+            oidc_id: operator.oidc_id.clone(),
             created: operator.created,
             revision: operator.revision,
         }
@@ -68,9 +73,11 @@ struct OperatorRequest {
     /// `owner`, `admin`, `support` or `read_only`.
     #[schema(value_type = String)]
     role: Role,
+    /// What the identity provider says of it: its mail address, or what `[oidc] claim` names.
+    oidc_id: Option<String>,
 }
 
-/// A change; what is missing stays as it is. Another password or role, or switching off, ends the operator's sessions.
+/// A change; what is missing stays as it is. Another password, role or `oidc_id`, or switching off, ends the operator's sessions.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct OperatorChange {
@@ -79,6 +86,10 @@ struct OperatorChange {
     #[schema(value_type = Option<String>)]
     role: Option<Role>,
     active: Option<bool>,
+    /// What the identity provider says of it; null where only the password lets it in.
+    #[serde(default, deserialize_with = "stated")]
+    #[schema(value_type = Option<String>)]
+    oidc_id: Option<Option<String>>,
 }
 
 /// Every operator.
@@ -99,8 +110,8 @@ async fn add(
     Changing(change): Changing,
     Sent(request): Sent<OperatorRequest>,
 ) -> Result<Response, AdminError> {
-    let OperatorRequest { username, password, role } = request;
-    let operator = context.deps.operators.add(NewOperator { username, password, role }, change).await?;
+    let OperatorRequest { username, password, role, oidc_id } = request;
+    let operator = context.deps.operators.add(NewOperator { username, password, role, oidc_id }, change).await?;
     tracing::info!(operator = operator.username, role = operator.role.name(), "operator added");
     Ok(Tagged::created(operator.revision, OperatorView::from(&operator)).into_response())
 }
@@ -124,8 +135,8 @@ async fn change(
     Changing(change): Changing,
     Sent(request): Sent<OperatorChange>,
 ) -> Result<Response, AdminError> {
-    let OperatorChange { password, role, active } = request;
-    let patch = OperatorPatch { password, role, active };
+    let OperatorChange { password, role, active, oidc_id } = request;
+    let patch = OperatorPatch { password, role, active, oidc_id };
     let operator = context.deps.operators.change(OperatorId(id), expected, patch, change).await?;
     tracing::info!(operator = operator.username, "operator changed");
     Ok(Tagged::new(operator.revision, OperatorView::from(&operator)).into_response())

@@ -46,7 +46,7 @@ struct LoginRequest {
 
 /// Who sends this request.
 #[derive(Serialize, ToSchema)]
-struct WhoAmI {
+pub(super) struct WhoAmI {
     /// The operator's or the reseller's id; null for whoever has the machine.
     id: Option<u64>,
     username: String,
@@ -112,17 +112,21 @@ async fn login_reseller(
 }
 
 fn credentials(request: LoginRequest, client: Client, headers: &HeaderMap) -> Credentials {
-    let agent = headers.get(header::USER_AGENT).and_then(|field| field.to_str().ok()).unwrap_or_default();
     Credentials {
         username: request.username,
         password: request.password,
         code: request.code,
         client: client.address,
-        user_agent: agent.to_owned(),
+        user_agent: agent(headers),
     }
 }
 
-fn begun(who: &str, started: Result<Started, LoginRefusal>, client: Client) -> Result<Response, AdminError> {
+/// The browser, as it calls itself.
+pub(super) fn agent(headers: &HeaderMap) -> String {
+    headers.get(header::USER_AGENT).and_then(|field| field.to_str().ok()).unwrap_or_default().to_owned()
+}
+
+pub(super) fn begun(who: &str, started: Result<Started, LoginRefusal>, client: Client) -> Result<Response, AdminError> {
     let started = match started {
         Ok(started) => started,
         Err(refusal) => {

@@ -36,6 +36,7 @@ fn over(store: Box<dyn StateStore>, data_dir: &Path) -> Admin {
         resellers: Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate()).unwrap(),
         accounts,
         operators,
+        oidc: None,
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
         sessions: Sessions::open(Arc::clone(&store), events.clone()).unwrap(),
         events,

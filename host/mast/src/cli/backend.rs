@@ -120,6 +120,7 @@ fn own(store: Arc<dyn StateStore>, kv: Arc<dyn PluginKv>, config: &Config) -> Re
         resellers: Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate())?,
         accounts,
         operators,
+        oidc: None,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
         sessions: Sessions::open(Arc::clone(&store), events.clone())?,
         events,

@@ -1,4 +1,4 @@
-//! `mast operator add|list|disable|enable|password|totp-reset`: the first operator, and the way back in for one who is locked out.
+//! `mast operator add|list|disable|enable|password|oidc|totp-reset`: the first operator, and the way back in for one who is locked out.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -27,6 +27,8 @@ pub(super) enum OperatorCommand {
     Enable(NameArgs),
     /// Give an operator another password and end its sessions
     Password(PasswordArgs),
+    /// Say whom the identity provider lets in as an operator
+    Oidc(OidcArgs),
     /// Take an operator's second factor away
     TotpReset(NameArgs),
 }
@@ -38,6 +40,21 @@ pub(super) struct AddArgs {
     /// owner, admin, support or read_only
     #[arg(long, default_value = "owner")]
     role: String,
+    /// What the identity provider says of it, for example its mail address; see [oidc] claim
+    #[arg(long, value_name = "ID")]
+    oidc_id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OidcArgs {
+    #[command(flatten)]
+    name: NameArgs,
+    /// What the identity provider says of it, for example its mail address; see [oidc] claim
+    #[arg(long, required_unless_present = "remove", conflicts_with = "remove")]
+    id: Option<String>,
+    /// Only the password lets it in from now on
+    #[arg(long)]
+    remove: bool,
 }
 
 impl OperatorCommand {
@@ -47,6 +64,7 @@ impl OperatorCommand {
             Self::List { json, .. } => *json,
             Self::Disable(args) | Self::Enable(args) | Self::TotpReset(args) => args.json,
             Self::Password(args) => args.name.json,
+            Self::Oidc(args) => args.name.json,
         }
     }
 }
@@ -62,6 +80,10 @@ pub(super) fn run(command: OperatorCommand) -> Result<(), Failure> {
                 let patch = json!({ "password": args.password()? });
                 change(&args.name, patch, "has a new password").await
             }
+            OperatorCommand::Oidc(args) => {
+                let done = if args.remove { "is not let in by the identity provider" } else { "is known by its login" };
+                change(&args.name, json!({ "oidc_id": args.id }), done).await
+            }
             OperatorCommand::TotpReset(args) => reset(&args).await,
         }
     })
@@ -69,7 +91,10 @@ pub(super) fn run(command: OperatorCommand) -> Result<(), Failure> {
 
 async fn add(args: AddArgs) -> Result<(), Failure> {
     let backend = Backend::open(&load(&args.who.name.config)?).await?;
-    let body = json!({ "username": args.who.name.username, "password": args.who.password()?, "role": args.role });
+    let body = json!({
+        "username": args.who.name.username, "password": args.who.password()?, "role": args.role,
+        "oidc_id": args.oidc_id,
+    });
     let operator: OperatorView = backend.0.post("/api/v1/operators", Some(&body)).await?;
     told(&args.who.name, &operator, &format!("added as {}", operator.role));
     Ok(())

@@ -18,6 +18,8 @@ pub struct NewOperator {
     pub password: Secret,
     /// What it may do.
     pub role: Role,
+    /// What the identity provider says of it; none where only the password lets it in.
+    pub oidc_id: Option<String>,
 }
 
 /// A change of an operator; what is none stays as it is.
@@ -29,6 +31,8 @@ pub struct OperatorPatch {
     pub role: Option<Role>,
     /// Off where false.
     pub active: Option<bool>,
+    /// What the identity provider says of it, or that it says nothing.
+    pub oidc_id: Option<Option<String>>,
 }
 
 impl Operators {
@@ -41,12 +45,14 @@ impl Operators {
             return Err(OperatorsError::Invalid(text.to_owned()));
         }
         check_password(&new.password)?;
+        new.oidc_id.as_deref().map_or(Ok(()), check_oidc_id)?;
         self.blocking(move |inner| {
             let password_hash = password::hash(new.password.expose())?;
             let _order = inner.writing.lock().unwrap_or_else(PoisonError::into_inner);
             if inner.state().named(&new.username).is_some() {
                 return Err(OperatorsError::UsernameTaken(new.username));
             }
+            inner.check_not_shared(new.oidc_id.as_deref(), None)?;
             let operator = change.commit(&*inner.store, "add an operator", |transaction| {
                 let operator = Operator {
                     id: OperatorId(transaction.next_id(Kind::Operators)?),
@@ -57,6 +63,7 @@ impl Operators {
                     totp_secret: None,
                     totp_pending: None,
                     totp_last_step: 0,
+                    oidc_id: new.oidc_id,
                     created: Timestamp::now(),
                     revision: 0,
                 };
@@ -71,7 +78,7 @@ impl Operators {
         .await
     }
 
-    /// Changes an operator. Another password or role, or switching off, ends its sessions.
+    /// Changes an operator. Another password, role or person at the identity provider, or switching off, ends its sessions.
     pub async fn change(
         &self,
         id: OperatorId,
@@ -82,6 +89,7 @@ impl Operators {
         if let Some(password) = &patch.password {
             check_password(password)?;
         }
+        patch.oidc_id.as_ref().and_then(Option::as_deref).map_or(Ok(()), check_oidc_id)?;
         self.blocking(move |inner| {
             let hash = patch.password.as_ref().map(|password| password::hash(password.expose())).transpose()?;
             inner.edit(id, expected, "operator.update", &change, |operator| {
@@ -90,6 +98,7 @@ impl Operators {
                 }
                 operator.role = patch.role.unwrap_or(operator.role);
                 operator.active = patch.active.unwrap_or(operator.active);
+                operator.oidc_id = patch.oidc_id.unwrap_or(operator.oidc_id.take());
                 Ok(())
             })
         })
@@ -122,8 +131,13 @@ impl Inner {
         if after.username != before.username && self.state().named(&after.username).is_some() {
             return Err(OperatorsError::UsernameTaken(after.username));
         }
+        if after.oidc_id != before.oidc_id {
+            self.check_not_shared(after.oidc_id.as_deref(), Some(id))?;
+        }
         // Whoever knew the old password, or is not wanted any more, is out.
-        let outdated = after.password_hash != before.password_hash || !after.active || after.role != before.role;
+        let another_person = before.oidc_id.is_some() && after.oidc_id != before.oidc_id;
+        let another_password = after.password_hash != before.password_hash;
+        let outdated = another_password || another_person || !after.active || after.role != before.role;
         let ended = if outdated { self.sessions_of(id) } else { Vec::new() };
         change.commit(&*self.store, "change an operator", |transaction| {
             for hash in &ended {
@@ -139,6 +153,24 @@ impl Inner {
         });
         Ok(after)
     }
+}
+
+impl Inner {
+    /// One person is one operator. Without regard to case, as mail addresses are compared.
+    fn check_not_shared(&self, oidc_id: Option<&str>, owner: Option<OperatorId>) -> Result<(), OperatorsError> {
+        let Some(oidc_id) = oidc_id else { return Ok(()) };
+        let same = |other: &&Operator| other.oidc_id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(oidc_id));
+        match self.state().operators.values().filter(same).find(|other| Some(other.id) != owner) {
+            Some(other) => Err(OperatorsError::PersonTaken(other.username.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_oidc_id(id: &str) -> Result<(), OperatorsError> {
+    let fits = (1..=255).contains(&id.chars().count()) && id.trim() == id && !id.chars().any(char::is_control);
+    let text = "what an identity provider says of an operator has 1 to 255 characters, no white space at its ends";
+    if fits { Ok(()) } else { Err(OperatorsError::Invalid(text.to_owned())) }
 }
 
 fn check_password(password: &Secret) -> Result<(), OperatorsError> {

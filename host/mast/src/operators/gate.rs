@@ -58,6 +58,16 @@ impl Gate {
         })
     }
 
+    /// Refuses an address that has failed too often.
+    pub(crate) fn admits(&self, client: IpAddr) -> Result<(), LoginRefusal> {
+        if self.addresses.blocks(client) { Err(LoginRefusal::Throttled) } else { Ok(()) }
+    }
+
+    /// Counts a failure that had nothing to do with a password.
+    pub(crate) fn failed(&self, client: IpAddr) {
+        self.addresses.failed(client);
+    }
+
     /// How often a password was hashed.
     pub(crate) fn hashes(&self) -> u64 {
         self.hashing.count()

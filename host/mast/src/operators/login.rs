@@ -84,10 +84,17 @@ impl Operators {
             Checked::CodeNeeded => return Err(LoginRefusal::CodeNeeded),
         };
         let client = credentials.client;
-        Ok(self.begin(operator, client, credentials.user_agent).await?)
+        Ok(self.begin(operator, client, credentials.user_agent, "login").await?)
     }
 
-    async fn begin(&self, operator: Operator, client: IpAddr, agent: String) -> Result<Started, OperatorsError> {
+    /// A session of an operator who has shown who it is, in the way that `via` names.
+    pub(super) async fn begin(
+        &self,
+        operator: Operator,
+        client: IpAddr,
+        agent: String,
+        via: &'static str,
+    ) -> Result<Started, OperatorsError> {
         self.blocking(move |inner| {
             let cookie = URL_SAFE_NO_PAD.encode(password::random::<32>()?);
             let now = Timestamp::now();
@@ -99,7 +106,7 @@ impl Operators {
                 address: Some(client),
                 user_agent: agent.chars().take(256).collect(),
             };
-            inner.keep_session(&session, now)?;
+            inner.keep_session(&session, now, via)?;
             let identity = inner.session_identity(&session, operator, Some(client));
             let csrf = inner.csrf(&session.hash);
             Ok(Started { cookie: Secret::new(cookie), csrf, expires: session.expires, identity })
@@ -204,7 +211,7 @@ impl Inner {
         Ok(Some(Checked::Right(after)))
     }
 
-    fn keep_session(&self, session: &LoginSession, now: Timestamp) -> Result<(), OperatorsError> {
+    fn keep_session(&self, session: &LoginSession, now: Timestamp, via: &str) -> Result<(), OperatorsError> {
         let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone: Vec<String> = {
             let state = self.state();
@@ -222,7 +229,7 @@ impl Inner {
             operator: Some(session.operator.0),
             reseller: None,
             name: self.state().operators.get(&session.operator).map(|one| one.username.clone()).unwrap_or_default(),
-            via: "login".to_owned(),
+            via: via.to_owned(),
             address: session.address,
         };
         Change::by(actor.clone()).commit(&*self.store, "begin a session", |transaction| {
@@ -246,6 +253,6 @@ impl Inner {
     }
 }
 
-fn subject(operator: Option<u64>) -> String {
+pub(super) fn subject(operator: Option<u64>) -> String {
     operator.map_or_else(|| "operator".to_owned(), |id| format!("operator/{id}"))
 }

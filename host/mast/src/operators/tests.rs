@@ -18,7 +18,8 @@ fn test() -> Change {
 }
 
 async fn add(operators: &Operators, username: &str, role: Role) -> Operator {
-    let new = NewOperator { username: username.to_owned(), password: Secret::new("correct horse"), role };
+    let new =
+        NewOperator { username: username.to_owned(), password: Secret::new("correct horse"), role, oidc_id: None };
     operators.add(new, test()).await.unwrap()
 }
 
@@ -206,10 +207,18 @@ async fn there_is_always_an_owner() {
     }
     let late = operators.change(olga.id, Some(7), OperatorPatch::default(), test()).await;
     assert!(matches!(late, Err(OperatorsError::Changed { revision: 0, .. })));
-    let twice = NewOperator { username: "ben".to_owned(), password: Secret::new("12345678"), role: Role::Owner };
+    let new = |username: &str, password: &str| NewOperator {
+        username: username.to_owned(),
+        password: Secret::new(password),
+        role: Role::Owner,
+        oidc_id: None,
+    };
+    let twice = new("ben", "12345678");
     assert!(matches!(operators.add(twice, test()).await, Err(OperatorsError::UsernameTaken(_))));
     for (username, password) in [("", "12345678"), ("a b", "12345678"), ("cora", "1234567")] {
-        let new = NewOperator { username: username.to_owned(), password: Secret::new(password), role: Role::Owner };
-        assert!(matches!(operators.add(new, test()).await, Err(OperatorsError::Invalid(_))), "{username}");
+        assert!(
+            matches!(operators.add(new(username, password), test()).await, Err(OperatorsError::Invalid(_))),
+            "{username}"
+        );
     }
 }

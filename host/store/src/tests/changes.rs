@@ -40,6 +40,7 @@ fn work(store: &dyn StateStore, round: u8) -> Result<(), StoreError> {
             totp_secret: None,
             totp_pending: None,
             totp_last_step: 0,
+            oidc_id: None,
             created: Timestamp::UNIX_EPOCH,
             revision: 0,
         })
