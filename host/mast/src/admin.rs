@@ -20,6 +20,7 @@ pub mod config;
 mod error;
 mod events;
 mod extract;
+mod guide;
 mod health;
 mod keys;
 mod lines;
@@ -39,6 +40,7 @@ mod status;
 mod tests;
 
 pub use error::{AdminError, ErrorBody, ErrorView, Problem};
+pub use guide::GuideView;
 pub use health::{Check, HealthView};
 pub use keys::{KeyView, MadeKeyView};
 pub use lines::{Created, LineView};
@@ -68,6 +70,7 @@ use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::events::Events;
 use crate::extensions::Extensions;
+use crate::guide::Guide;
 use crate::operators::{Oidc, Operators};
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
@@ -118,6 +121,8 @@ pub struct Running {
     pub tuner: Tuner,
     /// Plugin instances.
     pub extensions: Extensions,
+    /// What is on.
+    pub guide: Guide,
     /// FFmpeg.
     pub transcoder: Transcoder,
     /// Where the store is.
@@ -229,6 +234,7 @@ fn routes() -> OpenApiRouter<Arc<Context>> {
         .merge(backups::routes())
         .merge(events::routes())
         .merge(sources::routes())
+        .merge(guide::routes())
         .merge(lines::routes())
         .merge(resellers::routes())
         .merge(sessions::routes())

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryConfig, Deps};
 use crate::events::Events;
 use crate::extensions::{Extensions, Rooms};
+use crate::guide::Guide;
 use crate::metrics::Metrics;
 use crate::operators::{Oidc, Operators};
 use crate::outbound::Outbound;
@@ -79,17 +80,20 @@ impl App {
         let events = Events::new(stop_delivery.clone());
         let opened = Opened::open(&config, events.clone()).await?;
         let outbound = Outbound::new()?;
+        let guide = opened.guide(&outbound, &config).await?;
         let rooms = Rooms {
             outbound: outbound.clone(),
             kv: Arc::clone(&opened.kv),
             accounts: opened.accounts.clone(),
             catalog: opened.catalog.clone(),
+            guide: guide.clone(),
             active_connections: opened.sessions.counter(),
             base_url: config.http.public_url.clone().unwrap_or_else(|| format!("http://{}", config.http.listen)),
         };
         let extensions = Extensions::start(config.plugins.clone(), &data_dir, rooms, &tasks, stop.clone()).await?;
         let own = crate::tuner::playout::own_channels(&config.playouts);
         opened.catalog.run(extensions.sources(), own, &tasks, stop.clone());
+        guide.run(extensions.guides(), &tasks, stop.clone());
         let transcoder = Transcoder::new(config.ffmpeg.clone());
         let upstreams = CatalogUpstreams {
             catalog: opened.catalog.clone(),
@@ -111,6 +115,7 @@ impl App {
         let deps = Deps {
             accounts: opened.accounts.clone(),
             catalog: opened.catalog.clone(),
+            guide: guide.clone(),
             extensions: extensions.clone(),
             tuner: tuner.clone(),
             metrics: Metrics::default(),
@@ -136,6 +141,7 @@ impl App {
             running: Some(Running {
                 tuner: tuner.clone(),
                 extensions,
+                guide,
                 transcoder: transcoder.clone(),
                 data_dir: config.data_dir.clone(),
             }),
@@ -228,6 +234,17 @@ impl Opened {
             Ok(Self { store, kv, accounts, operators, catalog, sessions, resellers, session_key })
         };
         tokio::task::spawn_blocking(open).await?
+    }
+
+    /// The guides, in a file of their own.
+    async fn guide(&self, outbound: &Outbound, config: &Config) -> anyhow::Result<Guide> {
+        let (catalog, outbound) = (self.catalog.clone(), outbound.clone());
+        let (data_dir, settings) = (config.data_dir.clone(), config.guide.clone());
+        let open = move || {
+            let store = mast_store::open_guide(&data_dir)?.into();
+            Guide::open(store, catalog, outbound, &data_dir, settings)
+        };
+        Ok(tokio::task::spawn_blocking(open).await??)
     }
 
     /// The store's files. `mast line` may hold them for a moment, where it found no server running.

@@ -24,6 +24,7 @@ pub use editing::{
 };
 pub use lineup::{Lineup, LineupEntry};
 pub use resolve::ResolveError;
+pub(crate) use schedule::Timing;
 pub use source::{SourceCalls, SourceEntry, SourceSet};
 pub use status::{SourceStatus, SourceWarning};
 
@@ -39,7 +40,6 @@ use tokio_util::task::TaskTracker;
 
 use config::BouquetConfig;
 use editing::Edits;
-use schedule::Timing;
 use snapshot::{Delivered, Snapshot};
 use status::Statuses;
 

@@ -23,6 +23,7 @@ use crate::admin::config::RetentionConfig;
 use crate::catalog::config::BouquetConfig;
 use crate::delivery::config::{HttpConfig, LimitsConfig, TlsConfig};
 use crate::extensions::config::PluginsConfig;
+use crate::guide::config::GuideConfig;
 use crate::operators::config::OidcConfig;
 use crate::tuner::config::{ChannelConfig, FfmpegConfig, HlsConfig, PlayoutConfig, TunerConfig};
 use reader::{Reader, Section};
@@ -54,6 +55,8 @@ pub struct Config {
     pub bouquets: Vec<BouquetConfig>,
     /// `[oidc]`; none where it has no `issuer`.
     pub oidc: Option<OidcConfig>,
+    /// `[guide]`
+    pub guide: GuideConfig,
     /// `[retention]`
     pub retention: RetentionConfig,
     /// `[log]`
@@ -99,6 +102,7 @@ impl Config {
             ffmpeg,
             playouts: PlayoutConfig::read_all(&root.section("playout")),
             bouquets: BouquetConfig::read_all(&root.section("bouquet")),
+            guide: GuideConfig::read(&root.section("guide")),
             retention: RetentionConfig::read(&root.section("retention")),
             log: LogConfig::read(&root.section("log")),
         }

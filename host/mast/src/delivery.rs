@@ -48,6 +48,7 @@ use tokio_util::task::TaskTracker;
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
 use crate::extensions::Extensions;
+use crate::guide::Guide;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::sessions::Sessions;
@@ -73,6 +74,8 @@ pub struct Deps {
     pub accounts: Accounts,
     /// Lineups.
     pub catalog: Catalog,
+    /// What is on.
+    pub guide: Guide,
     /// Policies and outputs.
     pub extensions: Extensions,
     /// Channels.

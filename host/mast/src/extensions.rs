@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::catalog::SourceSet;
+use crate::guide::{GuideEntry, GuideSet};
 use config::{PluginsConfig, UpstreamConfig};
 use follow::FollowTask;
 use load::{Loader, PluginLoader};
@@ -50,6 +51,7 @@ pub struct Extensions {
 struct Shared {
     table: ArcSwap<Table>,
     sources: channel::Sender<Arc<SourceSet>>,
+    guides: channel::Sender<Arc<GuideSet>>,
     changes: channel::Sender<u64>,
 }
 
@@ -116,6 +118,7 @@ impl Extensions {
         let shared = Arc::new(Shared {
             table: ArcSwap::default(),
             sources: channel::Sender::default(),
+            guides: channel::Sender::default(),
             changes: channel::Sender::new(0),
         });
         let folder = plugins.dir.clone();
@@ -150,6 +153,11 @@ impl Extensions {
     /// What the catalogue keeps refreshed; moves when a source is loaded, loaded anew or gone.
     pub fn sources(&self) -> channel::Receiver<Arc<SourceSet>> {
         self.shared.sources.subscribe()
+    }
+
+    /// What the guide keeps up to date; moves when an importer is loaded, loaded anew, switched off or gone.
+    pub fn guides(&self) -> channel::Receiver<Arc<GuideSet>> {
+        self.shared.guides.subscribe()
     }
 
     /// How each instance file is doing, by name.
@@ -187,6 +195,18 @@ impl Shared {
                 });
             if !same {
                 *current = Arc::new(sources);
+            }
+            !same
+        });
+        let guides = registry.guides();
+        self.guides.send_if_modified(|current| {
+            let same = current.len() == guides.len()
+                && current.iter().zip(&guides).all(|(a, b)| {
+                    let key = |entry: &GuideEntry| (entry.generation, entry.calls.is_some(), entry.enabled);
+                    a.id == b.id && key(a) == key(b)
+                });
+            if !same {
+                *current = Arc::new(guides);
             }
             !same
         });

@@ -10,12 +10,7 @@ pub mod config;
 pub mod delivery;
 pub mod events;
 pub mod extensions;
-/// The guide, as far as it needs nothing but what it is given: links, schedules merged of several guides, and schedules made up.
-pub mod guide {
-    pub mod dummy;
-    pub mod linking;
-    pub mod merge;
-}
+pub mod guide;
 pub mod metrics;
 pub mod operators;
 pub mod outbound;

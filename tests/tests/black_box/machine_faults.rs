@@ -26,7 +26,7 @@ fn list(upstream: &Upstream, names: &[&str]) -> Text {
 }
 
 /// Moves the data folder onto a disk of its own, which only the host sees, and tells where it is seen from outside.
-fn on_a_disk_of_its_own(host: &mut TestHost) -> impl Fn(&TestHost) -> PathBuf + use<> {
+pub(crate) fn on_a_disk_of_its_own(host: &mut TestHost) -> impl Fn(&TestHost) -> PathBuf + use<> {
     let data = host.folder().join("data");
     let seed = host.folder().join("seed");
     std::fs::rename(&data, &seed).unwrap();

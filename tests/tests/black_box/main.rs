@@ -9,6 +9,7 @@ mod client_libraries;
 mod crowd;
 mod edge;
 mod faults;
+mod guide;
 mod hls_upstreams;
 mod hostile;
 mod inspection;

@@ -4,11 +4,13 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::admin::StatusPart;
 use crate::delivery::Deps;
 use crate::extensions::InstanceState;
+use crate::guide::GuideReading;
 use crate::metrics::{head, sample};
 use crate::resellers::Resellers;
 use crate::tuner::ChannelReport;
@@ -69,6 +71,8 @@ pub(super) fn register(deps: &Deps) {
             count(|state| matches!(state, InstanceState::Disabled)),
         );
     }));
+    let guide = deps.guide.clone();
+    deps.metrics.register(Box::new(move |text| guides(text, &guide.readings())));
     deps.metrics.register(Box::new(process));
 }
 
@@ -110,6 +114,43 @@ fn channels(text: &mut String, reports: &[ChannelReport]) {
     }
 }
 
+fn guides(text: &mut String, readings: &[GuideReading]) {
+    type Value = fn(&GuideReading) -> u64;
+    let seconds = |at: Option<Timestamp>| at.map_or(0, |at| u64::try_from(at.as_second()).unwrap_or_default());
+    let metrics: [(&str, &str, &str, Value); 8] = [
+        ("mast_guide_programmes", "gauge", "Programmes of a guide.", |one| one.status.programmes),
+        ("mast_guide_channels", "gauge", "Channels of a guide.", |one| one.status.channels),
+        ("mast_guide_bytes", "gauge", "Bytes that a guide takes on disk.", |one| one.status.bytes),
+        ("mast_guide_imports_total", "counter", "Imports of a guide that succeeded.", |one| one.succeeded),
+        (
+            "mast_guide_failures_total",
+            "counter",
+            "Imports of a guide that changed nothing because they failed.",
+            |one| one.failed,
+        ),
+        ("mast_guide_failing", "gauge", "1 where a guide's last import failed.", |one| {
+            u64::from(one.status.error.is_some())
+        }),
+        ("mast_guide_import_bytes", "gauge", "Bytes read by the import that is under way.", |one| {
+            one.status.progress.as_ref().map_or(0, |progress| progress.text_bytes)
+        }),
+        ("mast_guide_import_programmes", "gauge", "Programmes read by the import that is under way.", |one| {
+            one.status.progress.as_ref().map_or(0, |progress| progress.programmes)
+        }),
+    ];
+    for (name, kind, help, value) in metrics {
+        head(text, name, kind, help);
+        for one in readings {
+            sample(text, name, &format!("guide=\"{}\"", one.status.guide), value(one));
+        }
+    }
+    let name = "mast_guide_success_timestamp_seconds";
+    head(text, name, "gauge", "When an import of a guide last succeeded, Unix seconds; 0 for never.");
+    for one in readings {
+        sample(text, name, &format!("guide=\"{}\"", one.status.guide), seconds(one.status.last_success));
+    }
+}
+
 /// Memory and descriptors of the process, under the names that Prometheus expects.
 fn process(text: &mut String) {
     // Linux only; elsewhere the files are missing and so are the lines.
@@ -129,8 +170,10 @@ fn process(text: &mut String) {
 pub(super) fn status(deps: &Deps) -> Vec<StatusPart> {
     let (tuner, catalog, extensions, sessions) =
         (deps.tuner.clone(), deps.catalog.clone(), deps.extensions.clone(), deps.sessions.clone());
+    let guide = deps.guide.clone();
     vec![
         part("sources", move || json!(catalog.statuses())),
+        part("guides", move || json!(guide.statuses())),
         part("instances", move || json!(extensions.statuses())),
         part("channels", move || tuner.reports().iter().map(channel).collect()),
         part("sessions", move || {

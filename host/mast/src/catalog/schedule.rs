@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 /// Spans that tests shorten.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Timing {
+pub(crate) struct Timing {
     /// After the first failure; doubles with each further one.
-    pub(super) first_retry: Duration,
+    pub(crate) first_retry: Duration,
     /// Never longer than this, unless the plugin asks for it.
-    pub(super) last_retry: Duration,
+    pub(crate) last_retry: Duration,
     /// However short a refresh interval is.
-    pub(super) shortest: Duration,
+    pub(crate) shortest: Duration,
 }
 
 impl Default for Timing {
@@ -31,7 +31,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(86_400);
 impl Timing {
     /// How long from now until a source that was last refreshed at `refreshed` is due. `now` and `refreshed` are wall-clock: a clock
     /// that was set back makes it due, not late by years.
-    pub(super) fn until_due(&self, refresh: Duration, refreshed: Option<Timestamp>, now: Timestamp) -> Duration {
+    pub(crate) fn until_due(&self, refresh: Duration, refreshed: Option<Timestamp>, now: Timestamp) -> Duration {
         let Some(refreshed) = refreshed else { return Duration::ZERO };
         match Duration::try_from(now.duration_since(refreshed)) {
             Ok(age) => refresh.max(self.shortest).saturating_sub(age),
@@ -40,12 +40,12 @@ impl Timing {
     }
 
     /// After a success. A little early or late, so that many sources do not run together for ever.
-    pub(super) fn after_success(&self, refresh: Duration) -> Duration {
+    pub(crate) fn after_success(&self, refresh: Duration) -> Duration {
         jittered(refresh.max(self.shortest), 0.05)
     }
 
     /// After the `failures`-th failure in a row: a backoff, never longer than the normal interval, unless the plugin asks for more.
-    pub(super) fn after_failure(&self, refresh: Duration, failures: u32, retry_after: Option<u32>) -> Duration {
+    pub(crate) fn after_failure(&self, refresh: Duration, failures: u32, retry_after: Option<u32>) -> Duration {
         let backoff = self.first_retry * (1 << failures.saturating_sub(1).min(16));
         let backoff = backoff.min(self.last_retry).min(refresh.max(self.shortest));
         let asked = Duration::from_secs(retry_after.unwrap_or_default().into()).min(LONGEST_RETRY_AFTER);

@@ -265,6 +265,24 @@ fn the_source_example_shows_every_key_of_upstream() {
 }
 
 #[test]
+fn the_guide_example_loads() {
+    let example = include_str!("../../../../examples/guide.example.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("guide.toml");
+    std::fs::write(&path, example).unwrap();
+    let plugins = parse("[secrets]\nGUIDE_KEY = { env = \"K\" }", &[("K", "abc")]).unwrap().plugins;
+    let guide = InstanceConfig::load(&path, &plugins).expect("the example loads").guide;
+    assert_eq!(guide, crate::guide::config::InstanceGuideConfig::default(), "it shows the defaults");
+    for (text, expected) in
+        [("-1h30m", Ok(-5400)), ("+1h", Ok(3600)), ("45m", Ok(2700)), ("25h", Err(())), ("soon", Err(()))]
+    {
+        std::fs::write(&path, example.replace("shift = \"0s\"", &format!("shift = \"{text}\""))).unwrap();
+        let found = InstanceConfig::load(&path, &plugins).map(|config| config.guide.shift);
+        assert_eq!(found.map_err(|_| ()), expected, "{text}");
+    }
+}
+
+#[test]
 fn problems_of_upstream_name_key_and_expectation() {
     let head = "kind = \"source\"\nplugin = \"source-m3u\"\n";
     for (text, expected) in [
@@ -284,7 +302,7 @@ fn problems_of_upstream_name_key_and_expectation() {
     }
     let auth = "kind = \"auth\"\nplugin = \"auth-network\"\n[upstream]\nbind = \"::1\"\n";
     let problems = instance("a.toml", auth).unwrap_err().to_string();
-    assert!(problems.contains("only a plugin of kind \"source\" has channels to fetch"), "{problems}");
+    assert!(problems.contains("only a plugin of kind \"source\" or \"epg\" has something to fetch"), "{problems}");
     let http = format!("{head}[grant]\nhttp = [\"udp://239.0.0.1:5000\"]\n");
     let problems = instance("a.toml", &http).unwrap_err().to_string();
     assert!(problems.contains("plugins make http and https requests only"), "{problems}");

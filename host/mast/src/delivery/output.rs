@@ -102,7 +102,7 @@ async fn make(
     let view = line.map(|(line, urls)| {
         let lineup = shared.deps.catalog.lineup(&line);
         let in_use = shared.leases.in_use(line.id);
-        Arc::new(LineView::new(line, lineup, urls, in_use)) as Arc<dyn services::Line>
+        Arc::new(LineView::new(line, lineup, shared.deps.guide.clone(), urls, in_use)) as Arc<dyn services::Line>
     });
     let slot = shared.outputs.slot().await.ok_or(DeliveryError::Busy)?;
     let (writer, reader) = sink::pair();

@@ -14,6 +14,7 @@ use mast_plugin::manifest::Kind;
 use mast_plugin::spec::Limits;
 
 use crate::config::reader::Section;
+use crate::guide::config::InstanceGuideConfig;
 
 /// `[plugins]` and `[secrets]` of `mast.toml`.
 #[derive(Debug, Clone)]
@@ -53,8 +54,11 @@ pub struct InstanceConfig {
     pub config: serde_json::Value,
     /// `[grant]`
     pub grant: GrantConfig,
-    /// `[upstream]`, for sources: how their channels are fetched.
+    /// `[upstream]`, for sources: how their channels are fetched; for guides: how they are downloaded (`proxy`, `bind`, `verify_tls`,
+    /// `user_agent`, `referer`, `cookies` and `headers`).
     pub upstream: UpstreamConfig,
+    /// `[guide]`, for guides.
+    pub guide: InstanceGuideConfig,
     /// `[limits]` over the kind's defaults: `memory` (1MiB to 4GiB), `call` (1ms to 1h), `input` (1KiB to 64GiB), `response`
     /// (1KiB to 16GiB).
     pub limits: Limits,

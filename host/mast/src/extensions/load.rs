@@ -12,6 +12,7 @@ use super::component;
 use super::config::{InstanceConfig, PluginsConfig};
 use super::policy::PolicyCalls;
 use crate::catalog::SourceCalls;
+use crate::guide::GuideCalls;
 
 /// Between refreshes of a source whose file and manifest say nothing.
 const REFRESH: Duration = Duration::from_secs(6 * 3600);
@@ -23,8 +24,8 @@ const SHORTEST_REFRESH: Duration = Duration::from_secs(10);
 pub(super) enum Loaded {
     /// With the default that the manifest declares for `[config] refresh`.
     Source(Arc<dyn SourceCalls>, Option<String>),
-    /// Checked at load; its first caller comes with the guide.
-    Epg(mast_plugin::Epg),
+    /// With the default that the manifest declares for `[config] refresh`.
+    Epg(Arc<dyn GuideCalls>, Option<String>),
     Output(mast_plugin::Output),
     Policy(Arc<dyn PolicyCalls>),
 }
@@ -34,7 +35,7 @@ impl Loaded {
     pub(super) fn standing(&self) -> Option<Standing> {
         match self {
             Self::Source(calls, _) => calls.standing(),
-            Self::Epg(epg) => Some(epg.standing()),
+            Self::Epg(calls, _) => calls.standing(),
             Self::Output(output) => Some(output.standing()),
             Self::Policy(calls) => calls.standing(),
         }
@@ -65,7 +66,7 @@ impl Loader for PluginLoader {
         let loaded = self.runtime.load(&component, self.spec(config), self.services.clone());
         Ok(match loaded.map_err(|error| reason(&error))? {
             Instance::Source(source) => Loaded::Source(Arc::new(source), self.declared_refresh(&component)),
-            Instance::Epg(epg) => Loaded::Epg(epg),
+            Instance::Epg(epg) => Loaded::Epg(Arc::new(epg), self.declared_refresh(&component)),
             Instance::Output(output) => Loaded::Output(output),
             Instance::Policy(policy) => Loaded::Policy(Arc::new(policy)),
         })
@@ -108,9 +109,11 @@ fn reason(error: &LoadError) -> String {
     }
 }
 
-/// `[config] refresh` of a source, if it says so; the plugin sees it, the host acts on it.
+/// `[config] refresh` of a source or a guide, if it says so; the plugin sees it, the host acts on it.
 pub(super) fn refresh_interval(config: &InstanceConfig) -> Result<Option<Duration>, String> {
-    let Some(value) = config.config.get("refresh").filter(|_| config.kind == Kind::Source) else { return Ok(None) };
+    let Some(value) = config.config.get("refresh").filter(|_| matches!(config.kind, Kind::Source | Kind::Epg)) else {
+        return Ok(None);
+    };
     let invalid = |problem: &str| format!("config.refresh = {value}: {problem}");
     let text = value.as_str().ok_or_else(|| invalid("expected a span of time in quotes, for example \"6h\""))?;
     let span: Span = text.parse().map_err(|error: mast_model::units::InvalidSpan| invalid(&error.to_string()))?;
@@ -121,7 +124,7 @@ pub(super) fn refresh_interval(config: &InstanceConfig) -> Result<Option<Duratio
     Ok(Some(span.0.max(SHORTEST_REFRESH)))
 }
 
-/// What a source is refreshed by: what its file says, or its manifest, or six hours.
+/// What a source or a guide is refreshed by: what its file says, or its manifest, or six hours.
 pub(super) fn refresh_or_default(configured: Option<Duration>, declared: Option<&str>) -> Duration {
     let declared = declared.and_then(|text| text.parse::<Span>().ok()).map(|span| span.0.max(SHORTEST_REFRESH));
     configured.or(declared).unwrap_or(REFRESH)

@@ -4,6 +4,7 @@
 //! Blocks and knows no task: `follow` decides when to scan, the table of [`super::Extensions`] is what everybody else reads.
 
 mod files;
+mod guides;
 mod hint;
 
 use std::collections::BTreeMap;
@@ -179,10 +180,13 @@ impl Registry {
             _ => None,
         };
         let declared = match &loaded {
-            Loaded::Source(_, declared) => declared.as_deref(),
+            Loaded::Source(_, declared) | Loaded::Epg(_, declared) => declared.as_deref(),
             _ => None,
         };
         let refresh = refresh_or_default(configured, declared);
+        if let (Loaded::Epg(..), Err(problem)) = (&loaded, guides::input(config, &self.plugins)) {
+            return Outcome::Failed(problem);
+        }
         self.generation += 1;
         Outcome::Loaded(Running {
             config: Arc::clone(config),

@@ -1,6 +1,7 @@
 //! What the host lends to plugins: its own rooms behind the runtime's service traits. Nothing else reaches a plugin.
 
 mod accounts;
+mod guide;
 mod gunzip;
 mod http;
 mod kv;
@@ -16,6 +17,7 @@ use mast_store::PluginKv;
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
+use crate::guide::Guide;
 use crate::outbound::Outbound;
 
 /// How many connections a line has open now; delivery knows.
@@ -32,6 +34,8 @@ pub struct Rooms {
     pub accounts: Accounts,
     /// Lineups.
     pub catalog: Catalog,
+    /// What is on.
+    pub guide: Guide,
     /// Connections in use.
     pub active_connections: ActiveConnections,
     /// Where viewers reach the host when no request tells: scheme and authority, no slash at the end.
@@ -47,6 +51,7 @@ impl Rooms {
             accounts: Arc::new(accounts::AccountsService {
                 accounts: self.accounts,
                 catalog: self.catalog,
+                guide: self.guide,
                 active_connections: self.active_connections,
                 base_url: self.base_url,
                 runtime: tokio::runtime::Handle::current(),

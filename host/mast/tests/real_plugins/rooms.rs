@@ -10,6 +10,7 @@ use mast::accounts::{Accounts, LineRequest};
 use mast::catalog::Catalog;
 use mast::config::Config;
 use mast::extensions::{self, Extensions, LineView, PlaybackUrls};
+use mast::guide::Guide;
 use mast::outbound::Outbound;
 use mast_model::Line;
 use mast_plugin::records::{Pairs, Request};
@@ -69,11 +70,16 @@ impl Rooms {
         let accounts = Accounts::open(Arc::clone(&store), &config.limits).unwrap();
         let catalog = Catalog::open(store, config.bouquets.clone()).unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let outbound = Outbound::new().unwrap();
+        let guides = mast_store::open_guide(&config.data_dir).unwrap().into();
+        let settings = config.guide.clone();
+        let guide = Guide::open(guides, catalog.clone(), outbound.clone(), &config.data_dir, settings).unwrap();
         let rooms = extensions::Rooms {
-            outbound: Outbound::new().unwrap(),
+            outbound,
             kv: mast_store::open_plugin_kv(&config.data_dir).unwrap().into(),
             accounts: accounts.clone(),
             catalog: catalog.clone(),
+            guide,
             active_connections: Arc::new(|_| 0),
             base_url: "http://host.example".to_owned(),
         };
@@ -110,7 +116,7 @@ impl Rooms {
             _ => PlaybackUrls::with_token("http://host.example", &self.line.token),
         };
         let lineup = self.catalog.lineup(&self.line);
-        let view: Arc<dyn services::Line> = Arc::new(LineView::new(Arc::clone(&self.line), lineup, urls, 0));
+        let view: Arc<dyn services::Line> = Arc::new(LineView::new(Arc::clone(&self.line), lineup, None, urls, 0));
         let request = Request {
             route: found.route.id.clone(),
             method: "GET".into(),

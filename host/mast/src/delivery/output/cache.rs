@@ -122,6 +122,9 @@ impl Key {
             add(&line.revision.to_le_bytes());
             add(&shared.deps.catalog.lineup(line).version.to_le_bytes());
         }
+        if depends.iter().any(|code| code == "guide") {
+            add(&shared.deps.guide.version().to_le_bytes());
+        }
         Some(Self(*hasher.finalize().as_bytes()))
     }
 

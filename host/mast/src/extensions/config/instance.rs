@@ -12,6 +12,7 @@ use mast_plugin::spec::Limits;
 use super::{Component, GrantConfig, InstanceConfig, OnError, PluginsConfig, UpstreamConfig};
 use crate::config::reader::{Reader, Section};
 use crate::config::{Problem, Problems, parse_file};
+use crate::guide::config::InstanceGuideConfig;
 
 const KINDS: [(&str, Kind); 4] =
     [("source", Kind::Source), ("epg", Kind::Epg), ("output", Kind::Output), ("auth", Kind::Auth)];
@@ -45,9 +46,13 @@ fn read(root: &Section<'_>, id: InstanceId, plugins: &PluginsConfig) -> Option<I
     let enabled = root.or("enabled", true);
     let config = root.json("config");
     let grant = grant(&root.section("grant"), kind, plugins);
-    if root.has("upstream") && kind.is_some_and(|kind| kind != Kind::Source) {
-        root.problem("upstream", "only a plugin of kind \"source\" has channels to fetch; remove it");
+    if root.has("upstream") && kind.is_some_and(|kind| !matches!(kind, Kind::Source | Kind::Epg)) {
+        root.problem("upstream", "only a plugin of kind \"source\" or \"epg\" has something to fetch; remove it");
     }
+    if root.has("guide") && kind.is_some_and(|kind| kind != Kind::Epg) {
+        root.problem("guide", "only a plugin of kind \"epg\" has a guide; remove it");
+    }
+    let guide = InstanceGuideConfig::read(&root.section("guide"));
     let upstream = UpstreamConfig::read(&root.section("upstream"), &grant, plugins);
     // A wrong kind must not hide problems of the limits.
     let limits = limits(&root.section("limits"), kind.unwrap_or(Kind::Source));
@@ -60,6 +65,7 @@ fn read(root: &Section<'_>, id: InstanceId, plugins: &PluginsConfig) -> Option<I
         config,
         grant,
         upstream,
+        guide,
         limits,
     })
 }

@@ -11,11 +11,13 @@ use super::ActiveConnections;
 use super::line::{LineView, PlaybackUrls};
 use crate::accounts::{Accounts, Refusal};
 use crate::catalog::Catalog;
+use crate::guide::Guide;
 
 /// The accounts room, and the catalogue for what a line sees.
 pub(super) struct AccountsService {
     pub(super) accounts: Accounts,
     pub(super) catalog: Catalog,
+    pub(super) guide: Guide,
     pub(super) active_connections: ActiveConnections,
     pub(super) base_url: String,
     /// Outputs run on blocking threads, where a password's hash may be waited for.
@@ -26,7 +28,7 @@ impl AccountsService {
     fn view(&self, found: Result<Arc<Line>, Refusal>, urls: PlaybackUrls) -> Option<Arc<dyn services::Line>> {
         let line = found.ok()?;
         let (lineup, active) = (self.catalog.lineup(&line), (self.active_connections)(line.id));
-        Some(Arc::new(LineView::new(line, lineup, urls, active)))
+        Some(Arc::new(LineView::new(line, lineup, self.guide.clone(), urls, active)))
     }
 }
 

@@ -8,7 +8,9 @@ use mast_plugin::records::{Filter, LineInfo, LineupCategory, LineupChannel, Prog
 use mast_plugin::services::{self, Cursor};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::guide::GuideCursor;
 use crate::catalog::{Lineup, LineupEntry};
+use crate::guide::Guide;
 
 /// The contract's largest batch.
 const MAX_BATCH: usize = 1024;
@@ -60,14 +62,22 @@ fn extension(format: &str) -> Option<&'static str> {
 pub struct LineView {
     line: Arc<Line>,
     lineup: Arc<Lineup>,
+    /// None in tests that need none.
+    guide: Option<Guide>,
     urls: Arc<PlaybackUrls>,
     active_connections: u32,
 }
 
 impl LineView {
     /// The lineup must be this line's.
-    pub fn new(line: Arc<Line>, lineup: Arc<Lineup>, urls: PlaybackUrls, active_connections: u32) -> Self {
-        Self { line, lineup, urls: Arc::new(urls), active_connections }
+    pub fn new(
+        line: Arc<Line>,
+        lineup: Arc<Lineup>,
+        guide: impl Into<Option<Guide>>,
+        urls: PlaybackUrls,
+        active_connections: u32,
+    ) -> Self {
+        Self { line, lineup, guide: guide.into(), urls: Arc::new(urls), active_connections }
     }
 }
 
@@ -104,9 +114,16 @@ impl services::Line for LineView {
         Box::new(LineupCursor { lineup: Arc::clone(&self.lineup), urls: Arc::clone(&self.urls), filter, at })
     }
 
-    fn guide(&self, _channel: Option<u32>, _start: u64, _stop: u64) -> Box<dyn Cursor<Programme>> {
-        // The guide is a room of its own that does not exist yet.
-        Box::new(Empty)
+    fn guide(&self, channel: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>> {
+        let seen = |id: u32| self.lineup.find(ChannelId(id)).map(|_| ChannelId(id));
+        let channels: Vec<ChannelId> = match channel {
+            Some(id) => seen(id).into_iter().collect(),
+            None => self.lineup.entries.iter().map(|entry| entry.channel.id).collect(),
+        };
+        match &self.guide {
+            Some(guide) => Box::new(GuideCursor::new(guide, channels, start, stop)),
+            None => Box::new(Empty),
+        }
     }
 
     fn playback(&self, channel: u32, format: &str) -> Option<String> {

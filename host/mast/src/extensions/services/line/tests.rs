@@ -33,7 +33,7 @@ fn view(urls: PlaybackUrls) -> LineView {
     record.expires = Some(Timestamp::from_second(5_000).unwrap());
     record.created = Timestamp::from_second(1_000).unwrap();
     let line = record.line(Arc::default());
-    LineView::new(Arc::new(line), Arc::new(Lineup::new(channels, [Arc::new(category)])), urls, 1)
+    LineView::new(Arc::new(line), Arc::new(Lineup::new(channels, [Arc::new(category)])), None, urls, 1)
 }
 
 fn token_urls() -> PlaybackUrls {

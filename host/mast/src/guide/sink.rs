@@ -1,0 +1,190 @@
+//! What an importer pushes: filtered, shifted, and handed to the store's staging, which does its work on a thread of its own.
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mast_model::{EpisodeNumber, GuideChannel, GuideCredit, GuideText, ProgrammeDetails};
+use mast_plugin::records;
+use mast_plugin::services::{GuideSink, ServiceError};
+use mast_store::StoreError;
+use mast_store::guide::{ImportedProgramme, Staging};
+
+use super::status::{GuideWarning, Running};
+
+/// Warnings kept, and characters of each.
+const MAX_WARNINGS: usize = 100;
+const MAX_WARNING: usize = 500;
+
+/// One import being collected. Clones share it: one goes to the plugin, the other is asked when the call is over.
+#[derive(Clone)]
+pub(super) struct Sink(Arc<Mutex<Collected>>);
+
+/// Which programmes are kept.
+pub(super) enum Filter {
+    All,
+    /// Of these guide channels, in lower case.
+    Wanted(Arc<HashSet<String>>),
+}
+
+struct Collected {
+    staging: Option<Box<dyn Staging>>,
+    filter: Filter,
+    shift: i64,
+    running: Arc<Running>,
+    seen: u64,
+    kept: u64,
+    remarks: Remarks,
+    error: Option<String>,
+}
+
+/// What is worth telling about an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Remarks {
+    pub(super) warnings: Vec<GuideWarning>,
+    pub(super) warning_count: u64,
+}
+
+/// What came of an import.
+pub(super) struct Collection {
+    /// None where it was taken before.
+    pub(super) staging: Option<Box<dyn Staging>>,
+    /// Programmes that were pushed.
+    pub(super) seen: u64,
+    /// Programmes that passed the filter.
+    pub(super) kept: u64,
+    pub(super) remarks: Remarks,
+    /// Why the store takes no more.
+    pub(super) error: Option<String>,
+}
+
+impl Sink {
+    pub(super) fn new(staging: Box<dyn Staging>, filter: Filter, shift: i64, running: Arc<Running>) -> Self {
+        Self(Arc::new(Mutex::new(Collected {
+            staging: Some(staging),
+            filter,
+            shift,
+            running,
+            seen: 0,
+            kept: 0,
+            remarks: Remarks::default(),
+            error: None,
+        })))
+    }
+
+    /// Everything; what is pushed later is refused.
+    pub(super) fn take(&self) -> Collection {
+        let mut all = self.lock();
+        Collection {
+            staging: all.staging.take(),
+            seen: all.seen,
+            kept: all.kept,
+            remarks: std::mem::take(&mut all.remarks),
+            error: all.error.take(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Collected> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GuideSink for Sink {
+    fn channels(&mut self, batch: Vec<records::GuideChannel>) -> Result<(), ServiceError> {
+        // All of them, wanted or not: what could be linked is looked up among them.
+        let batch = batch.into_iter().map(channel).collect();
+        self.lock().push(|staging| staging.channels(batch))
+    }
+
+    fn programmes(&mut self, batch: Vec<records::GuideProgramme>) -> Result<(), ServiceError> {
+        let mut all = self.lock();
+        all.seen += batch.len() as u64;
+        all.running.programmes.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let mut lower = String::new();
+        let wanted: Vec<ImportedProgramme> = batch
+            .into_iter()
+            .filter(|programme| all.filter.passes(&programme.channel, &mut lower))
+            .map(|one| programme(one, all.shift))
+            .collect();
+        all.kept += wanted.len() as u64;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        all.push(|staging| staging.programmes(wanted))
+    }
+
+    fn wanted(&mut self, channels: &[String]) -> Vec<bool> {
+        let (all, mut lower) = (self.lock(), String::new());
+        channels.iter().map(|channel| all.filter.passes(channel, &mut lower)).collect()
+    }
+
+    fn warn(&mut self, item: String, message: String) {
+        self.lock().remarks.warn(&item, &message);
+    }
+}
+
+impl Collected {
+    fn push(&mut self, push: impl FnOnce(&mut dyn Staging) -> Result<(), StoreError>) -> Result<(), ServiceError> {
+        let unavailable = |message: String| ServiceError { code: "unavailable", message };
+        let Some(staging) = &mut self.staging else { return Err(unavailable("the import is over".to_owned())) };
+        push(&mut **staging).map_err(|error| {
+            let error = error.to_string();
+            self.error = Some(error.clone());
+            unavailable(format!("the guide cannot be stored: {error}"))
+        })
+    }
+}
+
+impl Filter {
+    fn passes(&self, channel: &str, lower: &mut String) -> bool {
+        match self {
+            Self::All => true,
+            Self::Wanted(ids) => {
+                lower.clear();
+                lower.extend(channel.chars().flat_map(char::to_lowercase));
+                ids.contains(lower.as_str())
+            }
+        }
+    }
+}
+
+impl Remarks {
+    pub(super) fn warn(&mut self, item: &str, message: &str) {
+        self.warning_count += 1;
+        if self.warnings.len() < MAX_WARNINGS {
+            let cut = |text: &str| text.chars().take(MAX_WARNING).collect();
+            self.warnings.push(GuideWarning { item: cut(item), message: cut(message) });
+        }
+    }
+}
+
+fn texts(texts: Vec<records::GuideText>) -> Vec<GuideText> {
+    texts.into_iter().map(|text| GuideText { lang: text.lang, value: text.value }).collect()
+}
+
+fn channel(channel: records::GuideChannel) -> GuideChannel {
+    GuideChannel { id: channel.id, names: texts(channel.names), icons: channel.icons, attrs: channel.attrs }
+}
+
+fn programme(programme: records::GuideProgramme, shift: i64) -> ImportedProgramme {
+    let credit = |credit: records::GuideCredit| GuideCredit { role: credit.role, name: credit.name, part: credit.part };
+    ImportedProgramme {
+        channel: programme.channel,
+        start: programme.start.saturating_add_signed(shift),
+        stop: programme.stop.map(|stop| stop.saturating_add_signed(shift)),
+        details: ProgrammeDetails {
+            titles: texts(programme.titles),
+            sub_titles: texts(programme.sub_titles),
+            descriptions: texts(programme.descriptions),
+            categories: texts(programme.categories),
+            credits: programme.credits.into_iter().map(credit).collect(),
+            episode_numbers: programme
+                .episode_numbers
+                .into_iter()
+                .map(|(system, value)| EpisodeNumber { system, value })
+                .collect(),
+            icons: programme.icons,
+            attrs: programme.attrs,
+        },
+    }
+}
