@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use tokio::task::JoinSet;
 
 /// A server of one file, whatever the path.
 pub(crate) struct FileServer {
     address: std::net::SocketAddr,
     state: Arc<Mutex<State>>,
-    _stop: DropGuard,
+    /// Ends with the server.
+    _tasks: JoinSet<()>,
 }
 
 #[derive(Default)]
@@ -49,15 +49,15 @@ impl FileServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State { body: Arc::new(body.into()), version: 1, ..State::default() }));
-        let (stop, tasks, shared) = (CancellationToken::new(), TaskTracker::new(), Arc::clone(&state));
-        let token = stop.clone();
-        tasks.clone().spawn(token.clone().run_until_cancelled_owned(async move {
+        let (mut tasks, shared) = (JoinSet::new(), Arc::clone(&state));
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                tasks.spawn(token.clone().run_until_cancelled_owned(serve(socket, Arc::clone(&shared))));
+                connections.spawn(serve(socket, Arc::clone(&shared)));
             }
-        }));
-        Self { address, state, _stop: stop.drop_guard() }
+        });
+        Self { address, state, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
