@@ -1,7 +1,8 @@
 //! Backups: both files of the store as they were at one moment, each, in one redb file with a manifest; and a store made of such a file.
 //!
 //! Rows are copied, not bytes: the bytes of a file that somebody writes are no database. A read transaction is one moment however long the
-//! copying takes, and keeps nobody from writing. redb has a checksum on every page, the manifest the number of rows of every table.
+//! copying takes, and keeps nobody from writing. redb has a checksum on every page; the manifest has the number of rows of every table and
+//! one checksum over all of them, so that what was left out, or changed with the page's own checksum, is noticed too.
 //!
 //! Not here: names, folders, who may. A backup is written under a draft's name, which the caller changes when it is whole.
 
@@ -39,6 +40,9 @@ pub struct Manifest {
     pub created: Timestamp,
     /// Rows of each table.
     pub rows: BTreeMap<String, u64>,
+    /// BLAKE3 of each table, hexadecimal; none in older backups.
+    #[serde(default)]
+    pub digests: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -74,7 +78,10 @@ impl Draft {
             Which::State => tables::state(from, &self.database, "", "")?,
             Which::Plugins => tables::plugins(from, &self.database, "", PLUGINS)?,
         };
-        self.manifest.rows.extend(copied);
+        for (name, table) in copied {
+            self.manifest.rows.insert(name.clone(), table.rows);
+            self.manifest.digests.insert(name, table.digest);
+        }
         Ok(())
     }
 }
@@ -98,7 +105,8 @@ pub fn write(state: &dyn StateStore, kv: &dyn PluginKv, draft: &Path) -> Result<
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(draft);
     drop(file.map_err(|error| open(error.to_string()))?);
     let database = builder(draft, CACHE_BYTES).create(draft).map_err(|error| open(error.to_string()))?;
-    let manifest = Manifest { format: FORMAT, schema: VERSION, created: Timestamp::now(), rows: BTreeMap::new() };
+    let (rows, digests) = (BTreeMap::new(), BTreeMap::new());
+    let manifest = Manifest { format: FORMAT, schema: VERSION, created: Timestamp::now(), rows, digests };
     let mut backup = Draft { database, file: draft.to_owned(), manifest };
     state.copy_into(&mut backup)?;
     kv.copy_into(&mut backup)?;

@@ -17,7 +17,7 @@ const CACHE_BYTES: usize = 64 << 20;
 /// Sequence numbers to leave out besides one for each second since the backup.
 const SKIPPED: u64 = 100_000;
 
-/// Checks a backup and makes `state.redb` and `plugins.redb` of it in a folder that is empty. Sessions of operators are left behind: whoever was
+/// Checks a backup and makes `state.redb` and `plugins.redb` of it in a folder that is empty. Sessions of operators and resellers are left behind: whoever was
 /// logged out since shall not be in again.
 pub fn restore(backup: &Path, folder: &Path) -> Result<Manifest, StoreError> {
     // redb answers damage with an error; its debug builds panic instead, and nobody shall depend on what else it has not thought of.
@@ -101,15 +101,20 @@ fn fill(read: &ReadTransaction, folder: &Path, manifest: &Manifest) -> Result<()
     let state = create("state.redb")?;
     let copied = tables::state(read, &state, "", "")?;
     let plugins = create("plugins.redb")?;
-    tables::plugins(read, &plugins, PLUGINS, "")?;
-    if let Some((name, _)) =
-        copied.iter().find(|(name, count)| manifest.rows.get(*name).is_some_and(|all| all != *count))
-    {
-        return Err(Fault::Database(redb::Error::Corrupted(format!("rows are missing in {name}"))));
+    let copied = copied.into_iter().chain(tables::plugins(read, &plugins, PLUGINS, "")?);
+    for (name, table) in copied {
+        if manifest.rows.get(&name).is_some_and(|all| *all != table.rows) {
+            return Err(Fault::Database(redb::Error::Corrupted(format!("rows are missing in {name}"))));
+        }
+        if manifest.digests.get(&name).is_some_and(|digest| *digest != table.digest) {
+            return Err(Fault::Database(redb::Error::Corrupted(format!("the checksum of {name} does not fit"))));
+        }
     }
     let transaction = state.begin_write()?;
     transaction.open_table(META)?.insert(SCHEMA, VERSION)?;
-    transaction.delete_table(rows::table(Kind::LoginSessions))?;
+    for sessions in [Kind::LoginSessions, Kind::ResellerSessions] {
+        transaction.delete_table(rows::table(sessions))?;
+    }
     // The host has used numbers since; players and caches have seen them.
     let since = Timestamp::now().duration_since(manifest.created).as_secs();
     let ahead = u64::try_from(since).unwrap_or_default().saturating_add(SKIPPED);

@@ -11,38 +11,56 @@ use crate::{rows, schema};
 /// Rows in one transaction: enough to be quick, few enough to be kept in memory.
 const BATCH: usize = 50_000;
 
-/// Rows by table.
-pub(super) type Counts = BTreeMap<String, u64>;
+/// What was copied, by table.
+pub(super) type Copied = BTreeMap<String, Table>;
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) rows: u64,
+    /// BLAKE3 of its keys and values in their order, hexadecimal.
+    pub(super) digest: String,
+}
 
 /// Copies a table; one that the older file does not have is empty.
 fn copy<K: Key + 'static, V: Value + 'static>(
     from: &ReadTransaction,
     to: &Database,
     (source, target): (TableDefinition<'_, K, V>, TableDefinition<'_, K, V>),
-) -> Result<u64, Fault> {
+) -> Result<Table, Fault> {
+    let mut digest = blake3::Hasher::new();
+    let copied = |rows, digest: blake3::Hasher| Table { rows, digest: digest.finalize().to_hex().to_string() };
     let table = match from.open_table(source) {
         Ok(table) => table,
-        Err(TableError::TableDoesNotExist(_)) => return Ok(0),
+        Err(TableError::TableDoesNotExist(_)) => return Ok(copied(0, digest)),
         Err(error) => return Err(error.into()),
     };
     let (mut rows, mut count, mut more) = (table.iter()?, 0, true);
     while more {
         let transaction = to.begin_write()?;
         {
-            let mut copied = transaction.open_table(target)?;
+            let mut filled = transaction.open_table(target)?;
             for _ in 0..BATCH {
                 let Some(row) = rows.next() else {
                     more = false;
                     break;
                 };
                 let (key, value) = row?;
-                copied.insert(key.value(), value.value())?;
+                let (key, value) = (key.value(), value.value());
+                add(&mut digest, K::as_bytes(&key).as_ref());
+                add(&mut digest, V::as_bytes(&value).as_ref());
+                filled.insert(key, value)?;
                 count += 1;
             }
         }
         transaction.commit()?;
     }
-    Ok(count)
+    Ok(copied(count, digest))
+}
+
+/// With its length, so that nothing can move from one to the next.
+fn add(digest: &mut blake3::Hasher, part: &[u8]) {
+    digest.update(&(part.len() as u64).to_le_bytes()).update(part);
 }
 
 /// Copies tables whose names begin with `was` to such whose names begin with `is`.
@@ -51,7 +69,7 @@ struct Copying<'a> {
     to: &'a Database,
     was: &'a str,
     is: &'a str,
-    counts: Counts,
+    copied: Copied,
 }
 
 impl Copying<'_> {
@@ -62,16 +80,16 @@ impl Copying<'_> {
         let name = definition.name();
         let (source, target) = (format!("{}{name}", self.was), format!("{}{name}", self.is));
         let pair = (TableDefinition::<K, V>::new(&source), TableDefinition::<K, V>::new(&target));
-        let count = copy(self.from, self.to, pair)?;
+        let copied = copy(self.from, self.to, pair)?;
         let named = if self.is.is_empty() { source } else { target };
-        self.counts.insert(named, count);
+        self.copied.insert(named, copied);
         Ok(())
     }
 }
 
 /// Every table of `state.redb`.
-pub(super) fn state(from: &ReadTransaction, to: &Database, was: &str, is: &str) -> Result<Counts, Fault> {
-    let mut copying = Copying { from, to, was, is, counts: Counts::new() };
+pub(super) fn state(from: &ReadTransaction, to: &Database, was: &str, is: &str) -> Result<Copied, Fault> {
+    let mut copying = Copying { from, to, was, is, copied: Copied::new() };
     copying.table(schema::META)?;
     copying.table(schema::KEYS)?;
     copying.table(schema::LINES)?;
@@ -92,15 +110,15 @@ pub(super) fn state(from: &ReadTransaction, to: &Database, was: &str, is: &str) 
     copying.table(schema::SOURCE_CHANNELS)?;
     copying.table(schema::SEQUENCES)?;
     copying.table(schema::TARGET_DURATIONS)?;
-    Ok(copying.counts)
+    Ok(copying.copied)
 }
 
 /// Every table of `plugins.redb` but its version, which is that of the other file.
-pub(super) fn plugins(from: &ReadTransaction, to: &Database, was: &str, is: &str) -> Result<Counts, Fault> {
-    let mut copying = Copying { from, to, was, is, counts: Counts::new() };
+pub(super) fn plugins(from: &ReadTransaction, to: &Database, was: &str, is: &str) -> Result<Copied, Fault> {
+    let mut copying = Copying { from, to, was, is, copied: Copied::new() };
     copying.table(schema::VALUES)?;
     copying.table(schema::USAGE)?;
-    Ok(copying.counts)
+    Ok(copying.copied)
 }
 
 #[cfg(test)]

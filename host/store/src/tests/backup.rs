@@ -25,6 +25,7 @@ fn filled(folder: &Path, lines: u32) -> (Box<dyn StateStore>, Box<dyn PluginKv>)
                 let line = transaction.add_line(line)?;
                 transaction.audit(&change.actor, "line.create", format!("line/{}", line.id), (None, Some(&line)))?;
                 transaction.put_row(Kind::LoginSessions, b"session", b"{}")?;
+                transaction.put_row(Kind::ResellerSessions, b"session", b"{}")?;
                 transaction.put_row(Kind::CatalogRules, b"rules", b"{\"rules\":[]}")
             })
             .unwrap();
@@ -62,7 +63,9 @@ fn a_backup_is_put_back_whole() {
     assert_eq!(back.installation_key("session-key").unwrap(), store.installation_key("session-key").unwrap());
     assert_eq!(back.target_duration(ChannelId(7)).unwrap(), Some(4));
     assert_eq!((back.rows(Kind::CatalogRules).unwrap().len(), store.rows(Kind::CatalogRules).unwrap().len()), (1, 2));
-    assert!(back.rows(Kind::LoginSessions).unwrap().is_empty(), "nobody is logged in by a backup");
+    for sessions in [Kind::LoginSessions, Kind::ResellerSessions] {
+        assert!(back.rows(sessions).unwrap().is_empty(), "nobody is logged in by a backup");
+    }
     assert_eq!(back_kv.get(&InstanceId::new("one").unwrap(), "key").unwrap().as_deref(), Some(b"value".as_slice()));
     // The host has used numbers since.
     assert!(back.reserve_sequence(ChannelId(7), 1, 0).unwrap().0 >= 100_000);
@@ -125,4 +128,35 @@ fn what_is_not_whole_is_refused() {
         }
     }
     assert!(refused > 5, "{refused}");
+}
+
+/// Somebody who writes to the file with redb leaves every page with a checksum that fits.
+#[test]
+fn what_was_changed_with_care_is_refused_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, kv) = filled(&folder.path().join("old"), 3);
+    let file = folder.path().join("backup");
+    backup::write(&*store, &*kv, &file).unwrap();
+    let check = |name: &str, change: &dyn Fn(&redb::WriteTransaction)| {
+        let (copy, new) = (folder.path().join(format!("{name}.backup")), folder.path().join(name));
+        std::fs::copy(&file, &copy).unwrap();
+        let database = Database::open(&copy).unwrap();
+        let transaction = database.begin_write().unwrap();
+        change(&transaction);
+        transaction.commit().unwrap();
+        drop(database);
+        std::fs::create_dir(&new).unwrap();
+        restore(&copy, &new).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(check("untouched", &|_| ()), Ok(()));
+    let same_count = check("changed", &|transaction| {
+        let mut rules = transaction.open_table(rows::table(Kind::CatalogRules)).unwrap();
+        rules.insert(b"rules".as_slice(), b"{\"rules\":[1]}".as_slice()).unwrap();
+    });
+    assert!(same_count.unwrap_err().contains("checksum of catalog-rules"));
+    let plugins = check("plugins", &|transaction| {
+        let values = redb::TableDefinition::<(&str, &str), &[u8]>::new("plugins/values");
+        transaction.open_table(values).unwrap().insert(("one", "key"), b"another".as_slice()).unwrap();
+    });
+    assert!(plugins.unwrap_err().contains("checksum of plugins/values"));
 }
