@@ -184,8 +184,15 @@ async fn nothing_is_lost_by_restoring() {
     let running = mast(&["restore", &path("one")]);
     assert!(!running.status.success() && said(&running).contains("stop it first"), "{}", said(&running));
 
+    assert!(mast(&["reseller", "add", "--username", "rita", "--password", "password-rita"]).status.success());
+    assert!(mast(&["reseller", "credit", "--username", "rita", "--amount", "7"]).status.success());
+    assert!(mast(&["reseller", "credit", "--username", "rita", "--amount", "2", "--take-back"]).status.success());
     let export = mast(&["export", "-"]);
     let document: Value = serde_json::from_slice(&export.stdout).unwrap();
+    let amounts: Vec<&Value> =
+        document["ledger"].as_array().unwrap().iter().map(|entry| &entry["movement"]["amount"]).collect();
+    assert_eq!(amounts, [7, 2], "{}", document["ledger"]);
+    assert_eq!(document["reseller_sessions"], Value::Null, "sessions are nobody's work");
     assert_eq!(
         (&document["lines"][0]["username"], &document["operators"][0]["username"]),
         (&json!("anna"), &json!("olga"))

@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use jiff::Timestamp;
-use mast_model::LineId;
+use mast_model::{EntryId, LineId};
 use mast_store::{Change, Kind, StoreError};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -21,12 +21,12 @@ use super::super::extract::{Asked, Me};
 use super::super::{AdminError, Context, Shared};
 use crate::accounts::AccountsError;
 
-/// Lines read at once.
+/// Lines, and entries of the ledger, read at once.
 const PIECE: usize = 500;
 /// Credentials, and what they could be made of.
 const SECRETS: [&str; 6] = ["password_hash", "password", "token", "hash", "totp_secret", "totp_pending"];
 /// Sessions and repeated requests are nobody's work.
-const LEFT_OUT: [Kind; 2] = [Kind::LoginSessions, Kind::Done];
+const LEFT_OUT: [Kind; 3] = [Kind::LoginSessions, Kind::ResellerSessions, Kind::Done];
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::new().routes(routes!(export))
@@ -42,8 +42,8 @@ struct ExportQuery {
     secrets: bool,
 }
 
-/// Everything that operators made, in one JSON document: operators, API keys, bouquets, edits, rules, bans, resellers, plans and lines. The ledger is
-/// in statements and backups.
+/// Everything that operators made, in one JSON document: operators, API keys, bouquets, edits, rules, bans, resellers, plans, lines, and the
+/// ledger: every entry, oldest first.
 #[utoipa::path(get, path = "/api/v1/export", tag = "backups", params(ExportQuery),
     responses((status = 200, body = Value)))]
 async fn export(State(context): Shared, Me(me): Me, Asked(query): Asked<ExportQuery>) -> Result<Response, AdminError> {
@@ -69,9 +69,9 @@ async fn export(State(context): Shared, Me(me): Me, Asked(query): Asked<ExportQu
     // The document stays open for the lines.
     head.truncate(head.len() - 1);
     head.push_str(",\"lines\":[");
-    let lines = Lines { context, secrets: query.secrets, after: None, first: true };
+    let rest = Rest { context, secrets: query.secrets, line: None, entry: EntryId(0), first: true };
     // A read that fails ends the connection in the middle: half a document is not taken for a whole one.
-    let parts = stream::unfold(Part::Head(head, lines), |part: Part| async move {
+    let parts = stream::unfold(Part::Head(head, rest), |part: Part| async move {
         let (text, next) = part.write().await?;
         Some((text.map(Bytes::from), next))
     });
@@ -81,15 +81,18 @@ async fn export(State(context): Shared, Me(me): Me, Asked(query): Asked<ExportQu
 }
 
 enum Part {
-    Head(String, Lines),
-    Lines(Lines),
+    Head(String, Rest),
+    Lines(Rest),
+    Ledger(Rest),
     End,
 }
 
-struct Lines {
+/// What comes behind the head, and how far it is written.
+struct Rest {
     context: Arc<Context>,
     secrets: bool,
-    after: Option<LineId>,
+    line: Option<LineId>,
+    entry: EntryId,
     first: bool,
 }
 
@@ -104,34 +107,60 @@ impl Part {
     /// The next piece of the document, and what comes behind it.
     async fn write(self) -> Option<(Result<String, AccountsError>, Self)> {
         match self {
-            Self::Head(head, lines) => Some((Ok(head), Self::Lines(lines))),
-            Self::Lines(lines) => Some(lines.write().await),
+            Self::Head(head, rest) => Some((Ok(head), Self::Lines(rest))),
+            Self::Lines(rest) => Some(written(rest.lines().await)),
+            Self::Ledger(rest) => Some(written(rest.ledger().await)),
             Self::End => None,
         }
     }
 }
 
-impl Lines {
-    async fn write(mut self) -> (Result<String, AccountsError>, Part) {
+fn written(piece: Result<(String, Part), AccountsError>) -> (Result<String, AccountsError>, Part) {
+    match piece {
+        Ok((text, next)) => (Ok(text), next),
+        Err(error) => (Err(error), Part::End),
+    }
+}
+
+impl Rest {
+    async fn lines(mut self) -> Result<(String, Part), AccountsError> {
         let accounts = &self.context.deps.accounts;
-        let records = async {
-            let found = accounts.select(self.after, PIECE, |_| true).await?;
-            let ids: Vec<LineId> = found.iter().map(|line| line.id).collect();
-            let last = ids.last().copied();
-            Ok::<_, AccountsError>((accounts.records(ids).await?, last))
+        let found = accounts.select(self.line, PIECE, |_| true).await?;
+        let ids: Vec<LineId> = found.iter().map(|line| line.id).collect();
+        let Some(last) = ids.last().copied() else {
+            self.first = true;
+            return Ok(("],\"ledger\":[".to_owned(), Part::Ledger(self)));
         };
-        let (records, last) = match records.await {
-            Ok(found) => found,
-            Err(error) => return (Err(error), Part::End),
-        };
-        let Some(last) = last else { return (Ok("]}\n".to_owned()), Part::End) };
         let mut text = String::new();
-        for record in records {
+        for record in accounts.records(ids).await? {
             let row = serde_json::to_value(record).map(|row| redacted(row, self.secrets)).unwrap_or_default();
-            text.push_str(if std::mem::take(&mut self.first) { "\n" } else { ",\n" });
-            text.push_str(&row.to_string());
+            self.item(&mut text, &row);
         }
-        self.after = Some(last);
-        (Ok(text), Part::Lines(self))
+        self.line = Some(last);
+        Ok((text, Part::Lines(self)))
+    }
+
+    /// Entries have numbers without gaps, from 1.
+    async fn ledger(mut self) -> Result<(String, Part), AccountsError> {
+        let (store, after) = (Arc::clone(&self.context.deps.store), self.entry.0);
+        let read = move || {
+            let ids = (1..=PIECE as u64).map(|more| EntryId(after + more));
+            let found: Result<Vec<_>, StoreError> = ids.map_while(|id| store.entry(id).transpose()).collect();
+            found
+        };
+        let read = tokio::task::spawn_blocking(read).await;
+        let entries = read.map_err(|error| AccountsError::Interrupted(error.to_string()))??;
+        let Some(last) = entries.last().map(|entry| entry.id) else { return Ok(("]}\n".to_owned(), Part::End)) };
+        let mut text = String::new();
+        for entry in &entries {
+            self.item(&mut text, &serde_json::to_value(entry).unwrap_or_default());
+        }
+        self.entry = last;
+        Ok((text, Part::Ledger(self)))
+    }
+
+    fn item(&mut self, text: &mut String, row: &Value) {
+        text.push_str(if std::mem::take(&mut self.first) { "\n" } else { ",\n" });
+        text.push_str(&row.to_string());
     }
 }
