@@ -4,7 +4,7 @@
 //! Not reached from here: backups, exports, and the host's own log, which are files of the operator's.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use mast_model::LineId;
 use mast_store::{AuditEntry, Change, Done, StateStore, StoreError};
@@ -32,6 +32,15 @@ const ERASED: &str = "erased";
 /// Entries of the log looked at in one go.
 const PIECE: usize = 512;
 
+/// How often the log is read anew because names changed meanwhile, before others have to wait for it.
+const ROUNDS: usize = 3;
+
+/// How far the log was read, and the entries that say something of the person.
+struct Read {
+    newest: u64,
+    entries: BTreeSet<u64>,
+}
+
 /// What was forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Erased {
@@ -50,21 +59,76 @@ impl Accounts {
 
 impl Inner {
     fn erase(&self, id: LineId, change: &Change) -> Result<Erased, AccountsError> {
-        let _order = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = self.store.lines(&[id])?.pop();
-        let mut known: BTreeSet<String> = BTreeSet::new();
-        if let Some(line) = &line {
-            known.extend([line.username.clone()].into_iter().chain(line.email.clone()).chain(line.macs.clone()));
+        // The log may be long, so it is read while others go on changing lines; what they add meanwhile is read when they wait.
+        let mut known = BTreeSet::new();
+        for _ in 0..ROUNDS {
+            self.learn_line(id, &mut known)?;
+            let mut read = self.read_log(id, &mut known)?;
+            let _order = self.order();
+            if !self.learn_line(id, &mut known)? && !self.read_more(id, &mut known, &mut read)? {
+                return self.forget(id, change, &known, &read);
+            }
+            // A name was changed just now: older entries may have the new one.
         }
-        // First what the line itself was called, at any time; then who else speaks of it.
-        let own = entries(&*self.store, &|entry| is_about(entry, id))?;
-        own.iter().for_each(|entry| learn(entry, &mut known));
-        let all = entries(&*self.store, &|entry| is_about(entry, id) || mentions(entry, &known))?;
-        if line.is_none() && all.is_empty() {
+        let _order = self.order();
+        self.learn_line(id, &mut known)?;
+        let read = self.read_log(id, &mut known)?;
+        self.forget(id, change, &known, &read)
+    }
+
+    fn order(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the line is called now; whether that is news.
+    fn learn_line(&self, id: LineId, known: &mut BTreeSet<String>) -> Result<bool, AccountsError> {
+        let Some(line) = self.store.lines(&[id])?.pop() else { return Ok(false) };
+        let before = known.len();
+        known.extend([line.username].into_iter().chain(line.email).chain(line.macs));
+        Ok(known.len() > before)
+    }
+
+    /// First what the line itself was called, at any time; then who else speaks of it.
+    fn read_log(&self, id: LineId, known: &mut BTreeSet<String>) -> Result<Read, AccountsError> {
+        let newest = self.store.audit_log(u64::MAX, 1, &|_| true)?.first().map_or(0, |entry| entry.id);
+        entries(&*self.store, &|entry| is_about(entry, id))?.iter().for_each(|entry| learn(entry, known));
+        let all = entries(&*self.store, &|entry| is_about(entry, id) || mentions(entry, known))?;
+        Ok(Read { newest, entries: all.iter().map(|entry| entry.id).collect() })
+    }
+
+    /// What was added since; whether it has names that were not looked for.
+    fn read_more(&self, id: LineId, known: &mut BTreeSet<String>, read: &mut Read) -> Result<bool, AccountsError> {
+        let (before, newest, mut below) = (known.len(), read.newest, u64::MAX);
+        let mut added = Vec::new();
+        loop {
+            let piece = self.store.audit_log(below, PIECE, &|_| true)?;
+            let whole = piece.len();
+            added.extend(piece.into_iter().take_while(|entry| entry.id > newest));
+            match added.last() {
+                // Not one of the piece was old.
+                Some(last) if whole == PIECE && added.len() % PIECE == 0 => below = last.id,
+                _ => break,
+            }
+        }
+        added.iter().filter(|entry| is_about(entry, id)).for_each(|entry| learn(entry, known));
+        let wanted = added.iter().filter(|entry| is_about(entry, id) || mentions(entry, known));
+        read.entries.extend(wanted.map(|entry| entry.id));
+        Ok(known.len() > before)
+    }
+
+    /// In one step, while nobody else changes lines.
+    fn forget(
+        &self,
+        id: LineId,
+        change: &Change,
+        known: &BTreeSet<String>,
+        read: &Read,
+    ) -> Result<Erased, AccountsError> {
+        let line = self.store.lines(&[id])?.pop();
+        let ids: Vec<u64> = read.entries.iter().copied().collect();
+        if line.is_none() && ids.is_empty() {
             return Err(AccountsError::NoSuchLine(id));
         }
-        let ids: Vec<u64> = all.iter().map(|entry| entry.id).collect();
-        drop((own, all));
         change.commit(&*self.store, "forget somebody", |transaction| {
             if line.is_some() {
                 transaction.remove_line(id)?;
@@ -72,7 +136,7 @@ impl Inner {
             transaction.rewrite_audit(&ids, &mut |entry| {
                 let own = is_about(entry, id);
                 for side in [&mut entry.before, &mut entry.after].into_iter().flatten() {
-                    blot(side, own, &known);
+                    blot(side, own, known);
                 }
             })?;
             for done in transaction.all::<Done>()? {
