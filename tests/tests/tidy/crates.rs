@@ -30,7 +30,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("anyhow", "errors of binaries, tools and tests"),
     ("arc-swap", "snapshots that readers take without a lock"),
     ("argon2", "password hashes"),
-    ("aws-lc-rs", "AES-128 of HLS upstreams; rustls brings it"),
+    ("aws-lc-rs", "AES-128 of HLS upstreams, signatures of identity tokens; rustls brings it"),
     ("axum", "routing of the HTTP side, over hyper"),
     ("base64", "signed session tokens"),
     ("bcrypt", "password hashes of other panels, until the first login"),

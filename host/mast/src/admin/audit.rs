@@ -36,7 +36,7 @@ struct AuditView {
     reseller: Option<u64>,
     /// The username.
     name: String,
-    /// `session`, `key 7`, `machine`, `login`.
+    /// `session`, `key 7`, `machine`, `login`, `oidc`.
     via: String,
     /// From where.
     #[schema(value_type = Option<String>)]

@@ -74,7 +74,8 @@ impl OidcConfig {
         let ca = section.optional_path("ca");
         let after_login = after_login(section);
         if !section.has("issuer") {
-            if client_id.is_some() {
+            let others = ["client_id", "client_secret", "scopes", "name", "claim", "ca", "after_login"];
+            if others.iter().any(|key| section.has(key)) {
                 section.problem("issuer", "is missing; it is the URL of the identity provider, as it calls itself");
             }
             return None;
