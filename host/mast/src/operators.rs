@@ -16,7 +16,7 @@ mod login;
 mod oidc;
 #[cfg(test)]
 mod tests;
-mod totp;
+pub(crate) mod totp;
 
 pub use change::{NewOperator, OperatorPatch};
 pub use gate::Gate;

@@ -16,6 +16,7 @@ mod rules;
 mod sales;
 #[cfg(test)]
 mod tests;
+mod totp;
 
 pub use change::{NewReseller, ResellerPatch};
 pub use error::ResellersError;

@@ -13,6 +13,7 @@ pub mod operator;
 pub mod plan;
 pub mod redact;
 pub mod reseller;
+pub mod second_factor;
 pub mod units;
 
 pub use catalog::{CatchUp, Category, Channel, Upstream, UpstreamKind};
@@ -26,4 +27,5 @@ pub use operator::{ApiKey, LoginSession, Operator, Role, Scope};
 pub use plan::{Plan, Term, TermUnit};
 pub use redact::{Secret, UpstreamUrl};
 pub use reseller::{Reseller, ResellerLimits, ResellerRights, ResellerSession, ResellerTree, TreeError};
+pub use second_factor::SecondFactor;
 pub use units::{ByteSize, Span};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ApiKeyId, OperatorId};
 use crate::redact::Secret;
+use crate::second_factor::SecondFactor;
 
 /// Somebody who runs the host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,15 +21,9 @@ pub struct Operator {
     pub role: Role,
     /// Switched off where false.
     pub active: bool,
-    /// The second factor's secret, base32; none where there is no second factor.
-    #[serde(default)]
-    pub totp_secret: Option<Secret>,
-    /// A secret that was shown and not confirmed with a code yet.
-    #[serde(default)]
-    pub totp_pending: Option<Secret>,
-    /// The time step of the last code taken: no code is taken twice.
-    #[serde(default)]
-    pub totp_last_step: u64,
+    /// What its password alone is not enough for.
+    #[serde(flatten)]
+    pub totp: SecondFactor,
     /// What an identity provider says of this person; none where only the password lets it in.
     #[serde(default)]
     pub oidc_id: Option<String>,

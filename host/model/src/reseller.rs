@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{PlanId, ResellerId};
 use crate::ledger::Credits;
 use crate::redact::Secret;
+use crate::second_factor::SecondFactor;
 
 /// Somebody who sells lines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Reseller {
     pub username: String,
     /// PHC string of argon2id.
     pub password_hash: Secret,
+    /// What its password alone is not enough for.
+    #[serde(flatten)]
+    pub totp: SecondFactor,
     /// Who it stands below; none for the house.
     #[serde(default)]
     pub parent: Option<ResellerId>,

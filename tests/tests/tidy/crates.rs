@@ -81,7 +81,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("tokio-rustls", "TLS of listeners; reqwest brings it"),
     ("tokio-util", "cancellation tokens and task trackers"),
     ("toml", "configuration and manifests"),
-    ("totp-rs", "second factor of operators"),
+    ("totp-rs", "second factor of operators and resellers"),
     ("tower", "services in tests of the HTTP side"),
     ("tracing", "the log"),
     ("tracing-subscriber", "writes the log"),

@@ -375,6 +375,7 @@ fn of_resellers(error: &ResellersError) -> (StatusCode, &'static str) {
         ResellersError::Store(error) => return of_store(error),
         ResellersError::Accounts(error) => of_accounts(error),
         ResellersError::Invalid(_) => "invalid_request",
+        ResellersError::BadCode => "bad_code",
         ResellersError::NoSuchReseller(_) => "no_such_reseller",
         ResellersError::NoSuchAccount(_) => "no_such_account",
         ResellersError::NoSuchPlan(_) => "no_such_plan",

@@ -53,7 +53,7 @@ impl From<&Operator> for OperatorView {
             username: operator.username.clone(),
             role: operator.role.name().to_owned(),
             active: operator.active,
-            second_factor: operator.totp_secret.is_some(),
+            second_factor: operator.totp.is_on(),
             oidc_id: operator.oidc_id.clone(),
             created: operator.created,
             revision: operator.revision,

@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::new()
         .routes(routes!(list, add))
         .routes(routes!(show, change, remove))
+        .routes(routes!(reset_totp))
         .merge(credits::routes())
         .merge(plans::routes())
         .merge(sales::routes())
@@ -195,5 +196,19 @@ async fn remove(
 ) -> Result<StatusCode, AdminError> {
     context.deps.resellers.remove(me.principal(), ResellerId(id), expected, change).await?;
     tracing::info!(reseller = id, "reseller removed");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the second factor of a reseller below away, for one who has lost it.
+#[utoipa::path(delete, path = "/api/v1/resellers/{id}/totp", tag = "resellers", params(("id" = u64, Path)),
+    responses((status = 204)))]
+async fn reset_totp(
+    State(context): Shared,
+    me: Me,
+    At(id): At<u64>,
+    Changing(change): Changing,
+) -> Result<StatusCode, AdminError> {
+    context.deps.resellers.reset_totp(me.principal(), ResellerId(id), change).await?;
+    tracing::info!(reseller = id, "a reseller's second factor was taken away");
     Ok(StatusCode::NO_CONTENT)
 }

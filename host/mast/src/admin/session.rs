@@ -33,14 +33,14 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
         .routes(routes!(remove_totp))
 }
 
-/// What an operator logs in with.
+/// What an operator or a reseller logs in with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LoginRequest {
     username: String,
     #[schema(value_type = String)]
     password: Secret,
-    /// Six digits, where the operator has a second factor.
+    /// Six digits, where there is a second factor.
     code: Option<String>,
 }
 
@@ -97,7 +97,7 @@ async fn login(
     begun("an operator", started, client)
 }
 
-/// Begins a reseller's session, as `/api/v1/login` begins an operator's. Resellers have no second factor.
+/// Begins a reseller's session, as `/api/v1/login` begins an operator's.
 #[utoipa::path(post, path = "/api/v1/resellers/login", tag = "session", request_body = LoginRequest,
     responses((status = 200, body = WhoAmI)))]
 async fn login_reseller(
@@ -226,7 +226,11 @@ struct TotpCode {
 /// Makes a secret for the second factor; it counts once a code of it was confirmed.
 #[utoipa::path(post, path = "/api/v1/whoami/totp", tag = "session", responses((status = 200, body = TotpSecret)))]
 async fn begin_totp(State(context): Shared, me: Me, Changing(change): Changing) -> Result<Response, AdminError> {
-    let made = context.deps.operators.begin_totp(me.operator()?, change).await?;
+    let deps = &context.deps;
+    let made = match me.principal() {
+        Principal::Reseller(id) => deps.resellers.begin_totp(id, change).await?,
+        Principal::House => deps.operators.begin_totp(me.operator()?, change).await?,
+    };
     let body = TotpSecret { secret: made.secret.expose().to_owned(), url: made.url.expose().to_owned() };
     Ok((Extension(Confidential), Json(body)).into_response())
 }
@@ -240,7 +244,11 @@ async fn confirm_totp(
     Changing(change): Changing,
     Sent(request): Sent<TotpCode>,
 ) -> Result<StatusCode, AdminError> {
-    context.deps.operators.confirm_totp(me.operator()?, request.code, change).await?;
+    let deps = &context.deps;
+    match me.principal() {
+        Principal::Reseller(id) => deps.resellers.confirm_totp(id, request.code, change).await?,
+        Principal::House => deps.operators.confirm_totp(me.operator()?, request.code, change).await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -253,6 +261,10 @@ async fn remove_totp(
     Changing(change): Changing,
     Sent(request): Sent<TotpCode>,
 ) -> Result<StatusCode, AdminError> {
-    context.deps.operators.remove_totp(me.operator()?, Some(request.code), change).await?;
+    let deps = &context.deps;
+    match me.principal() {
+        Principal::Reseller(id) => deps.resellers.remove_totp(id, request.code, change).await?,
+        Principal::House => deps.operators.remove_totp(me.operator()?, Some(request.code), change).await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }

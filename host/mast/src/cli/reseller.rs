@@ -1,4 +1,4 @@
-//! `mast reseller add|list|credit|disable|enable|password`.
+//! `mast reseller add|list|credit|disable|enable|password|totp-reset`.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -29,6 +29,8 @@ pub(super) enum ResellerCommand {
     Enable(NameArgs),
     /// Give a reseller another password and end its sessions
     Password(PasswordArgs),
+    /// Take a reseller's second factor away
+    TotpReset(NameArgs),
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +81,7 @@ impl ResellerCommand {
             Self::Add(args) => args.who.name.json,
             Self::List { json, .. } => *json,
             Self::Credit(args) => args.json,
-            Self::Disable(args) | Self::Enable(args) => args.json,
+            Self::Disable(args) | Self::Enable(args) | Self::TotpReset(args) => args.json,
             Self::Password(args) => args.name.json,
         }
     }
@@ -97,6 +99,7 @@ pub(super) fn run(command: ResellerCommand) -> Result<(), Failure> {
                 let patch = json!({ "password": args.password()? });
                 change(&args.name, patch, "has a new password").await
             }
+            ResellerCommand::TotpReset(args) => reset(&args).await,
         }
     })
 }
@@ -171,6 +174,14 @@ async fn change(args: &NameArgs, patch: serde_json::Value, done: &str) -> Result
     let id = backend.reseller(&args.username).await?.id;
     let reseller: ResellerView = backend.0.patch(&format!("/api/v1/resellers/{id}"), &patch).await?;
     told(args, &reseller, done);
+    Ok(())
+}
+
+async fn reset(args: &NameArgs) -> Result<(), Failure> {
+    let backend = Backend::open(&load(&args.config)?).await?;
+    let id = backend.reseller(&args.username).await?.id;
+    backend.0.delete(&format!("/api/v1/resellers/{id}/totp")).await?;
+    told(args, &backend.reseller(&args.username).await?, "has no second factor");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
-use mast_model::{Operator, OperatorId, Role, Secret};
+use mast_model::{Operator, OperatorId, Role, SecondFactor, Secret};
 use mast_store::{Change, Kind};
 
 use super::{Inner, Operators, OperatorsError};
@@ -60,9 +60,7 @@ impl Operators {
                     password_hash,
                     role: new.role,
                     active: true,
-                    totp_secret: None,
-                    totp_pending: None,
-                    totp_last_step: 0,
+                    totp: SecondFactor::default(),
                     oidc_id: new.oidc_id,
                     created: Timestamp::now(),
                     revision: 0,

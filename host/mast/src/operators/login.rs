@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use mast_model::{LoginSession, Operator, OperatorId, Secret};
 use mast_store::{Actor, Change, Kind};
 
+use super::totp::Verdict;
 use super::{Identity, Inner, Operators, OperatorsError, Scopes, Via, hash_of, scopes_of, totp};
 use crate::accounts::password;
 
@@ -199,16 +200,18 @@ impl Inner {
         if !operator.active || operator.password_hash != seen.password_hash {
             return Ok(None);
         }
-        let Some(secret) = &operator.totp_secret else { return Ok(Some(Checked::Right(operator))) };
-        let Some(code) = code else { return Ok(Some(Checked::CodeNeeded)) };
-        let Some(step) = totp::step_of(secret, code).filter(|step| *step > operator.totp_last_step) else {
-            return Ok(None);
-        };
-        let after = Operator { totp_last_step: step, ..operator };
-        // Durable before the session is: a crash must not make the code good again.
-        self.store.write("take a code", &mut |transaction| transaction.put(&after))?;
-        self.change_state(|state| state.operators.insert(after.id, after.clone()));
-        Ok(Some(Checked::Right(after)))
+        let mut after = operator;
+        match totp::pass(&mut after.totp, code) {
+            Verdict::Free => Ok(Some(Checked::Right(after))),
+            Verdict::CodeNeeded => Ok(Some(Checked::CodeNeeded)),
+            Verdict::Wrong => Ok(None),
+            Verdict::Taken => {
+                // Durable before the session is: a crash must not make the code good again.
+                self.store.write("take a code", &mut |transaction| transaction.put(&after))?;
+                self.change_state(|state| state.operators.insert(after.id, after.clone()));
+                Ok(Some(Checked::Right(after)))
+            }
+        }
     }
 
     fn keep_session(&self, session: &LoginSession, now: Timestamp, via: &str) -> Result<(), OperatorsError> {

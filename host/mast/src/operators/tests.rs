@@ -130,7 +130,7 @@ async fn a_code_is_taken_once() {
     assert!(matches!(with(code(-1)).await, Err(LoginRefusal::BadCredentials)), "older than the last");
     drop((operators, store));
     let (operators, _store) = open(&folder);
-    assert!(operators.find(olga.id).unwrap().totp_last_step > 0, "also after a restart");
+    assert!(operators.find(olga.id).unwrap().totp.totp_last_step > 0, "also after a restart");
     operators.remove_totp(olga.id, None, test()).await.unwrap();
     assert!(login(&operators, "olga", "correct horse").await.is_ok());
 }

@@ -3,7 +3,7 @@
 use std::sync::{MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use mast_model::{Account, Credits, Reseller, ResellerId, ResellerLimits, ResellerRights, Secret};
+use mast_model::{Account, Credits, Reseller, ResellerId, ResellerLimits, ResellerRights, SecondFactor, Secret};
 use mast_store::{Change, Kind};
 
 use super::{Inner, Principal, Resellers, ResellersError, State, key};
@@ -73,6 +73,7 @@ impl Resellers {
                 id: ResellerId(0),
                 username: new.username,
                 password_hash,
+                totp: SecondFactor::default(),
                 parent,
                 active: true,
                 rights: new.rights,
@@ -223,7 +224,7 @@ impl Inner {
     }
 
     /// Into memory, once it is stored.
-    fn keep(&self, reseller: &Reseller) -> Result<(), ResellersError> {
+    pub(super) fn keep(&self, reseller: &Reseller) -> Result<(), ResellersError> {
         self.change_state(|state| {
             state.tree.put(reseller.id, reseller.parent)?;
             state.resellers.insert(reseller.id, reseller.clone());
@@ -266,7 +267,7 @@ impl State {
     }
 
     /// Whether somebody may make and change resellers below.
-    fn commands(&self, by: Principal) -> Result<(), ResellersError> {
+    pub(super) fn commands(&self, by: Principal) -> Result<(), ResellersError> {
         let Principal::Reseller(by) = by else { return Ok(()) };
         let upwards: Vec<&Reseller> = self.tree.upwards(by).filter_map(|id| self.resellers.get(&id)).collect();
         if !upwards.iter().all(|reseller| reseller.active) {

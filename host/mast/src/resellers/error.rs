@@ -33,6 +33,9 @@ pub enum ResellersError {
     /// The name belongs to another plan.
     #[error("plan \"{0}\" exists already")]
     PlanNameTaken(String),
+    /// The code of the second factor is wrong, or was used before.
+    #[error("the code is wrong or was used already; wait for the next one")]
+    BadCode,
     /// It is not as the caller has seen it.
     #[error("{what} has changed since: it has revision {revision}; read it again")]
     Changed {
@@ -124,7 +127,7 @@ pub enum ResellersError {
 impl Classified for ResellersError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Invalid(_) | Self::Tree(_) => ErrorClass::Invalid,
+            Self::Invalid(_) | Self::BadCode | Self::Tree(_) => ErrorClass::Invalid,
             Self::NoSuchReseller(_)
             | Self::NoSuchAccount(_)
             | Self::NoSuchPlan(_)

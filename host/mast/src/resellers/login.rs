@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use mast_model::{Reseller, ResellerId, ResellerSession, Secret};
 use mast_store::{Actor, Change, Kind};
 
+use super::totp::Checked;
 use super::{Inner, Resellers, ResellersError, State};
 use crate::accounts::password;
 use crate::operators::{Credentials, Identity, LoginRefusal, OperatorsError, Scopes, Started, Via, hash_of};
@@ -20,17 +21,16 @@ const MOST_SESSIONS: usize = 20;
 impl Resellers {
     /// Logs in. A reseller that is switched off, or stands below one, is as good as none.
     pub async fn login(&self, credentials: Credentials) -> Result<Started, LoginRefusal> {
-        let Credentials { username, password, client, user_agent, .. } = credentials;
+        let Credentials { username, password, code, client, user_agent } = credentials;
         let found = self.inner.state().named(&username).cloned();
         let again = self.clone();
         let find = move || found.map(|reseller| (reseller.password_hash.clone(), reseller));
-        // As it is now: it may have changed while the password was verified.
-        let after = move |seen: Reseller| {
-            let state = again.inner.state();
-            let now = state.resellers.get(&seen.id).filter(|now| now.password_hash == seen.password_hash)?;
-            state.is_active(now.id).then(|| now.clone())
+        let after = move |seen: Reseller| again.inner.second_factor(&seen, code.as_deref()).transpose();
+        let passed = self.inner.gate.pass((client, &place(&username)), &password, find, after).await?;
+        let reseller = match passed.map_err(failed)? {
+            Checked::Right(reseller) => *reseller,
+            Checked::CodeNeeded => return Err(LoginRefusal::CodeNeeded),
         };
-        let reseller = self.inner.gate.pass((client, &place(&username)), &password, find, after).await?;
         self.begin(reseller, client, user_agent).await.map_err(failed)
     }
 
@@ -157,7 +157,7 @@ impl State {
     }
 
     /// Neither it nor anybody above it is switched off.
-    fn is_active(&self, id: ResellerId) -> bool {
+    pub(super) fn is_active(&self, id: ResellerId) -> bool {
         self.tree.contains(id)
             && self.tree.upwards(id).all(|id| self.resellers.get(&id).is_some_and(|reseller| reseller.active))
     }

@@ -1,5 +1,6 @@
 mod attacks;
 mod business;
+mod second_factor;
 
 use jiff::{SignedDuration, Timestamp};
 use mast_model::{EntryId, LineId, ReasonCode, ResellerLimits, ResellerRights, Secret, Term, TermUnit};

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use mast_model::{AboveLimit, Operator, OperatorId, Role};
+use mast_model::{AboveLimit, Operator, OperatorId, Role, SecondFactor};
 
 use super::*;
 use crate::faults::{FailingDisk, open_state_on};
@@ -37,9 +37,7 @@ fn work(store: &dyn StateStore, round: u8) -> Result<(), StoreError> {
             password_hash: Secret::new("$argon2id$..."),
             role: Role::Owner,
             active: true,
-            totp_secret: None,
-            totp_pending: None,
-            totp_last_step: 0,
+            totp: SecondFactor::default(),
             oidc_id: None,
             created: Timestamp::UNIX_EPOCH,
             revision: 0,

@@ -32,6 +32,7 @@ pub(super) fn reseller(store: &dyn StateStore, overdraft: i64) -> ResellerId {
             id,
             username: format!("reseller-{id}"),
             password_hash: Secret::new("$argon2id$..."),
+            totp: Default::default(),
             parent: None,
             active: true,
             rights: Default::default(),

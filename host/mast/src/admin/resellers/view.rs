@@ -94,6 +94,9 @@ pub struct ResellerView {
     pub parent: Option<u64>,
     /// False where it was switched off: neither it nor anybody below it can log in or spend, and its lines go on.
     pub active: bool,
+    /// Whether logging in takes a code.
+    #[serde(default)]
+    pub second_factor: bool,
     /// What it may do.
     pub rights: RightsView,
     /// How much of it.
@@ -119,6 +122,7 @@ impl ResellerView {
             username: reseller.username.clone(),
             parent: reseller.parent.filter(|_| !itself).map(|parent| parent.0),
             active: reseller.active,
+            second_factor: reseller.totp.is_on(),
             rights: reseller.rights.into(),
             limits: LimitsView::from(&reseller.limits),
             notes: (!itself).then(|| reseller.notes.clone()),
