@@ -48,6 +48,7 @@ fn bundled_plugins_become_components_and_a_second_build_changes_nothing() {
     for path in &built {
         let interface = match path.file_stem().unwrap().to_str().unwrap().split('-').next().unwrap() {
             "source" => "mast:source/catalog@0.1.0",
+            "epg" => "mast:epg/importer@0.1.0",
             "output" => "mast:output/handler@0.1.0",
             "auth" => "mast:auth/policy@0.1.0",
             other => panic!("which interface does {other} export?"),
