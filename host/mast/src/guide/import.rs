@@ -257,7 +257,8 @@ impl GuideTask {
             Ok(done) => {
                 memory.last_error = None;
                 match &done {
-                    Done::Unchanged => tracing::info!(%guide, ?took, "guide unchanged"),
+                    // Not worth a line: whoever writes the log into a folder that a guide is in would be woken by it.
+                    Done::Unchanged => tracing::debug!(%guide, ?took, "guide unchanged"),
                     Done::Imported { record, remarks, text } => {
                         let (channels, programmes) = (record.counts.channels, record.counts.programmes);
                         let megabytes_per_second = *text as f64 / 1e6 / took.as_secs_f64().max(0.001);
