@@ -33,6 +33,8 @@ const LATE: SignedDuration = SignedDuration::from_secs(60);
 const EARLY: SignedDuration = SignedDuration::from_secs(5);
 /// Read at once, and sent at once at most.
 const CHUNK: usize = 256 * PACKET;
+/// A file with less than this left is over.
+const LEAST: Duration = Duration::from_millis(100);
 
 /// Joins a playout. Fails where it has nothing to show.
 pub(super) async fn run(playout: Arc<Playout>) -> Result<UpstreamBytes, Failure> {
@@ -132,18 +134,27 @@ impl Run {
 }
 
 impl Playout {
+    /// The file of an entry that is on, where something is left of it: what is left of a file that ends early is the filler's.
+    fn entry(&self, slot: &Slot, into: Duration) -> Option<Opened> {
+        let Show::Entry(entry) = slot.show else { return None };
+        self.open(&self.files[entry]).filter(|opened| into + LEAST < opened.recording.length)
+    }
+
     /// The file that is on at a time, ready to be read from the right place, and its slot; of the filler, the one round. Blocks.
-    fn join(&self, at: Timestamp) -> Result<(Slot, Opened), Failure> {
+    pub(super) fn join(&self, at: Timestamp) -> Result<(Slot, Opened), Failure> {
         let slot = self.slot(at);
         let into = Duration::try_from(at.duration_since(slot.since)).unwrap_or_default();
-        if let Show::Entry(entry) = slot.show
-            && let Some(opened) = self.open(&self.files[entry])
-            // What is left of a file that ends early is the filler's.
-            && into + Duration::from_millis(100) < opened.recording.length
-        {
+        if let Some(opened) = self.entry(&slot, into) {
             return Ok((slot, opened.seek(into)?));
         }
         let until = slot.until;
+        // Of a file that is as good as over nothing is left to show.
+        if until.duration_since(at).unsigned_abs() <= LEAST {
+            let next = self.slot(until);
+            if let Some(opened) = self.entry(&next, Duration::ZERO).filter(|_| next.since == until) {
+                return Ok((next, opened.seek(Duration::ZERO)?));
+            }
+        }
         let Some(filler) = &self.filler else {
             let detail = format!("until {until}; give the playout a filler, or the channel a slate or a backup");
             return Err(Failure { fault: UpstreamFault::NothingScheduled, detail });

@@ -73,6 +73,20 @@ async fn a_rotation_is_joined_where_it_is() {
     assert!((place - into).abs() < 0.2, "{place} in the file, {into} on the clock");
 }
 
+#[test]
+fn the_end_of_a_file_joins_the_next_one() {
+    let folder = folder(&["a.ts", "b.ts"]);
+    let text = "[[playout.own.entries]]\nfile = \"a.ts\"\n[[playout.own.entries]]\nfile = \"b.ts\"\n";
+    let playouts = Playouts::new(&configs(folder.path(), text));
+    let playout = &playouts.by_name["own"];
+    let on = playout.slot(Timestamp::now());
+    for left in [1, 50, 99] {
+        let (slot, _) = playout.join(on.until - Duration::from_millis(left)).unwrap();
+        assert_eq!(slot.since, on.until, "{left} ms are left");
+    }
+    assert_eq!(playout.join(on.until - Duration::from_millis(300)).unwrap().0.since, on.since);
+}
+
 #[tokio::test]
 async fn the_filler_fills_and_without_one_it_is_told() {
     let folder = folder(&["a.ts", "filler.ts"]);
