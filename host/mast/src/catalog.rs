@@ -17,6 +17,7 @@ mod snapshot;
 mod source;
 mod status;
 mod supervisor;
+mod tasks;
 
 pub use editing::{
     Bouquet, BouquetPatch, CategoryEdit, CategoryPatch, ChannelEdit, ChannelPatch, DedupeBy, EditError, Effect, Rule,
@@ -27,6 +28,7 @@ pub use resolve::ResolveError;
 pub(crate) use schedule::Timing;
 pub use source::{SourceCalls, SourceEntry, SourceSet};
 pub use status::{SourceStatus, SourceWarning};
+pub(crate) use tasks::InstanceTasks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

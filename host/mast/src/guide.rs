@@ -255,6 +255,11 @@ impl Guide {
         self.shared.links.load().version
     }
 
+    /// The same of one channel: it stays where only other channels' guides change.
+    pub fn channel_version(&self, channel: ChannelId) -> u64 {
+        self.shared.links.load().version_of(channel)
+    }
+
     /// Takes over what the store holds. Blocks.
     fn load_records(&self) -> Result<(), StoreError> {
         let records = self.shared.store.snapshot()?.guides()?;

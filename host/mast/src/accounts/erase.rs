@@ -102,13 +102,12 @@ impl Inner {
         let mut added = Vec::new();
         loop {
             let piece = self.store.audit_log(below, PIECE, &|_| true)?;
-            let whole = piece.len();
+            let Some(oldest) = piece.last().map(|entry| entry.id) else { break };
             added.extend(piece.into_iter().take_while(|entry| entry.id > newest));
-            match added.last() {
-                // Not one of the piece was old.
-                Some(last) if whole == PIECE && added.len() % PIECE == 0 => below = last.id,
-                _ => break,
+            if oldest <= newest {
+                break;
             }
+            below = oldest;
         }
         added.iter().filter(|entry| is_about(entry, id)).for_each(|entry| learn(entry, known));
         let wanted = added.iter().filter(|entry| is_about(entry, id) || mentions(entry, known));
@@ -212,5 +211,39 @@ fn blot(value: &mut Value, own: bool, known: &BTreeSet<String>) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mast_store::Actor;
+
+    use super::*;
+    use crate::accounts::LineRequest;
+    use crate::delivery::config::LimitsConfig;
+
+    #[tokio::test]
+    async fn what_came_meanwhile_is_read_however_much_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store: std::sync::Arc<dyn StateStore> = mast_store::open_state(folder.path()).unwrap().into();
+        let accounts = Accounts::open(store, &LimitsConfig::default()).unwrap();
+        let test = || Change::by(Actor::machine("test"));
+        let id = accounts.add(vec![LineRequest::new("anna", "hunter2")], test()).await.unwrap()[0].record.id;
+        let inner = &accounts.inner;
+        for more in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE] {
+            let mut known = BTreeSet::from(["anna".to_owned()]);
+            let mut read = inner.read_log(id, &mut known).unwrap();
+            let before = read.entries.len();
+            let change = test();
+            let added = change.commit(&*inner.store, "add entries", |transaction| {
+                for _ in 0..more {
+                    transaction.audit(&change.actor, "line.note", format!("line/{id}"), (None::<&()>, None))?;
+                }
+                Ok::<_, StoreError>(())
+            });
+            added.unwrap();
+            assert!(!inner.read_more(id, &mut known, &mut read).unwrap());
+            assert_eq!(read.entries.len() - before, more, "{more} entries came");
+        }
     }
 }

@@ -70,7 +70,7 @@ impl Failures {
 }
 
 /// Whoever has one IPv6 address has 2^64 of them.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -5,7 +5,6 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use mast_model::InstanceId;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +12,7 @@ use super::Catalog;
 use super::refresh::SourceTask;
 use super::schedule::Timing;
 use super::source::{SourceEntry, SourceSet};
+use super::tasks::InstanceTasks;
 
 /// Refreshes at a time: each may hold a whole catalogue in memory.
 const AT_ONCE: usize = 4;
@@ -23,13 +23,7 @@ struct Supervisor {
     stop: CancellationToken,
     timing: Timing,
     permits: Arc<Semaphore>,
-    running: BTreeMap<InstanceId, Running>,
-}
-
-struct Running {
-    generation: u64,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    running: InstanceTasks,
 }
 
 /// Takes over the current set at once and starts the task that follows it.
@@ -41,7 +35,7 @@ pub(super) fn start(
     timing: Timing,
 ) {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
-    let running = BTreeMap::new();
+    let running = InstanceTasks::default();
     let mut supervisor = Supervisor { catalog, tasks: tasks.clone(), stop, timing, permits, running };
     let first = with_own(&sources.borrow_and_update(), own.as_ref());
     supervisor.catalog.set_sources(Arc::clone(&first));
@@ -83,14 +77,10 @@ impl Supervisor {
 
     fn follow(&mut self, set: &SourceSet, reloaded: bool) {
         let wanted = |id: &InstanceId| set.iter().any(|entry| entry.id == *id && entry.calls.is_some());
-        // A task that is stopped ends by itself; the tracker waits for it.
-        for (_, gone) in self.running.extract_if(.., |id, _| !wanted(id)) {
-            gone.stop.cancel();
-        }
+        self.running.keep_only(wanted);
         self.wakes().retain(|id, _| wanted(id));
         for entry in set {
-            let current = self.running.get(&entry.id).map(|running| running.generation);
-            if current != Some(entry.generation) {
+            if !self.running.has(&entry.id, entry.generation) {
                 self.launch(entry, reloaded);
             }
         }
@@ -98,10 +88,7 @@ impl Supervisor {
 
     fn launch(&mut self, entry: &SourceEntry, reloaded: bool) {
         let Some(calls) = entry.calls.clone() else { return };
-        let previous = self.running.remove(&entry.id).map(|running| {
-            running.stop.cancel();
-            running.task
-        });
+        let previous = self.running.end(&entry.id);
         let stop = self.stop.child_token();
         let wake = Arc::new(Notify::new());
         self.wakes().insert(entry.id.clone(), Arc::clone(&wake));
@@ -115,6 +102,6 @@ impl Supervisor {
             wake,
         };
         let task = self.tasks.spawn(task.run(previous, reloaded));
-        self.running.insert(entry.id.clone(), Running { generation: entry.generation, stop, task });
+        self.running.add(entry.id.clone(), entry.generation, stop, task);
     }
 }

@@ -207,7 +207,6 @@ impl GuideTask {
         self.show(|doing| (doing.running, doing.next_attempt) = (Some(Arc::clone(&running)), None));
         let outcome = {
             let work = async {
-                let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
                 let accept = self.control.accept.swap(false, Ordering::Relaxed);
                 self.import(memory, accept, &running).await
             };
@@ -237,7 +236,8 @@ impl GuideTask {
                 guide.load_records()?;
                 Ok::<Done, mast_store::StoreError>(Done::Unchanged)
             }
-            Ready::Staged { staging, provenance, remarks, text } => {
+            Ready::Staged { mut staging, provenance, remarks, text } => {
+                let staging = staging.take().expect("only here it is taken");
                 let record = Box::new(staging.commit(provenance)?);
                 guide.publish();
                 Ok(Done::Imported { record, remarks, text })

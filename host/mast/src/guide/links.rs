@@ -21,6 +21,8 @@ pub struct Links {
     links: BTreeMap<ChannelId, Link>,
     /// Ids of guide channels, in lower case, by guide.
     known: BTreeMap<InstanceId, HashSet<String>>,
+    /// Of the content of each guide.
+    generations: BTreeMap<InstanceId, u64>,
     /// Of the guides' contents and of the links.
     pub(super) version: u64,
 }
@@ -52,9 +54,20 @@ impl Links {
             hasher.update(link.channel.as_bytes());
             hasher.update(&[0]);
         }
-        let hash = hasher.finalize();
-        let version = u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has more than eight bytes"));
-        Self { links, known, version }
+        let version = number(&hasher);
+        let generations = guides.iter().map(|(_, record, _)| (record.guide.clone(), record.generation)).collect();
+        Self { links, known, generations, version }
+    }
+
+    /// Of what a channel's programmes depend on.
+    pub(super) fn version_of(&self, channel: ChannelId) -> u64 {
+        let mut hasher = blake3::Hasher::new();
+        if let Some(link) = self.links.get(&channel) {
+            hasher.update(link.guide.as_str().as_bytes());
+            hasher.update(&self.generations.get(&link.guide).copied().unwrap_or_default().to_le_bytes());
+            hasher.update(link.channel.as_bytes());
+        }
+        number(&hasher)
     }
 
     /// The guide channel of a channel.
@@ -71,4 +84,9 @@ impl Links {
     pub(super) fn known(&self, guide: &InstanceId) -> Option<&HashSet<String>> {
         self.known.get(guide)
     }
+}
+
+fn number(hasher: &blake3::Hasher) -> u64 {
+    let hash = hasher.finalize();
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has more than eight bytes"))
 }

@@ -27,8 +27,12 @@ pub(super) enum Filter {
     Wanted(Arc<HashSet<String>>),
 }
 
+/// A staged import, or none any more. One that is given up goes on a thread that may wait: the store finishes first what it is at.
+#[derive(Default)]
+pub(super) struct Held(Option<Box<dyn Staging>>);
+
 struct Collected {
-    staging: Option<Box<dyn Staging>>,
+    staging: Held,
     filter: Filter,
     shift: i64,
     running: Arc<Running>,
@@ -48,7 +52,7 @@ pub(super) struct Remarks {
 /// What came of an import.
 pub(super) struct Collection {
     /// None where it was taken before.
-    pub(super) staging: Option<Box<dyn Staging>>,
+    pub(super) staging: Held,
     /// Programmes that were pushed.
     pub(super) seen: u64,
     /// Programmes that passed the filter.
@@ -61,7 +65,7 @@ pub(super) struct Collection {
 impl Sink {
     pub(super) fn new(staging: Box<dyn Staging>, filter: Filter, shift: i64, running: Arc<Running>) -> Self {
         Self(Arc::new(Mutex::new(Collected {
-            staging: Some(staging),
+            staging: Held::new(staging),
             filter,
             shift,
             running,
@@ -76,7 +80,7 @@ impl Sink {
     pub(super) fn take(&self) -> Collection {
         let mut all = self.lock();
         Collection {
-            staging: all.staging.take(),
+            staging: std::mem::take(&mut all.staging),
             seen: all.seen,
             kept: all.kept,
             remarks: std::mem::take(&mut all.remarks),
@@ -86,6 +90,26 @@ impl Sink {
 
     fn lock(&self) -> MutexGuard<'_, Collected> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    pub(super) fn new(staging: Box<dyn Staging>) -> Self {
+        Self(Some(staging))
+    }
+
+    pub(super) fn take(&mut self) -> Option<Box<dyn Staging>> {
+        self.0.take()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(staging) = self.take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(staging))),
+            Err(_) => drop(staging),
+        }
     }
 }
 
@@ -126,7 +150,7 @@ impl GuideSink for Sink {
 impl Collected {
     fn push(&mut self, push: impl FnOnce(&mut dyn Staging) -> Result<(), StoreError>) -> Result<(), ServiceError> {
         let unavailable = |message: String| ServiceError { code: "unavailable", message };
-        let Some(staging) = &mut self.staging else { return Err(unavailable("the import is over".to_owned())) };
+        let Some(staging) = &mut self.staging.0 else { return Err(unavailable("the import is over".to_owned())) };
         push(&mut **staging).map_err(|error| {
             let error = error.to_string();
             self.error = Some(error.clone());

@@ -1,20 +1,18 @@
 //! Follows the set of guides: one task for each, started anew when its instance was; and keeps links and what is on now up to date.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use mast_model::InstanceId;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::import::GuideTask;
 use super::source::{GuideEntry, GuideSet};
 use super::{Control, Guide};
-use crate::catalog::Timing;
+use crate::catalog::{InstanceTasks, Timing};
 
 /// The catalogue changes several times in a row when sources are refreshed.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -25,13 +23,7 @@ struct Supervisor {
     stop: CancellationToken,
     timing: Timing,
     permits: Arc<Semaphore>,
-    running: BTreeMap<InstanceId, Running>,
-}
-
-struct Running {
-    generation: u64,
-    stop: CancellationToken,
-    task: JoinHandle<()>,
+    running: InstanceTasks,
 }
 
 pub(super) fn start(
@@ -43,7 +35,7 @@ pub(super) fn start(
 ) {
     let permits = Arc::new(Semaphore::new(guide.shared.config.imports));
     let (clock, clock_stop) = (guide.clone(), stop.clone());
-    let running = BTreeMap::new();
+    let running = InstanceTasks::default();
     let mut supervisor = Supervisor { guide, tasks: tasks.clone(), stop, timing, permits, running };
     tasks.spawn(async move {
         let mut reloaded = false;
@@ -119,14 +111,10 @@ impl Supervisor {
 
     fn follow(&mut self, set: &GuideSet, reloaded: bool) {
         let wanted = |id: &InstanceId| set.iter().any(|entry| entry.id == *id && entry.calls.is_some());
-        // A task that is stopped ends by itself; the tracker waits for it.
-        for (_, gone) in self.running.extract_if(.., |id, _| !wanted(id)) {
-            gone.stop.cancel();
-        }
+        self.running.keep_only(wanted);
         self.guide.controls().retain(|id, _| wanted(id));
         for entry in set {
-            let current = self.running.get(&entry.id).map(|running| running.generation);
-            if current != Some(entry.generation) {
+            if !self.running.has(&entry.id, entry.generation) {
                 self.launch(entry, reloaded);
             }
         }
@@ -134,10 +122,7 @@ impl Supervisor {
 
     fn launch(&mut self, entry: &GuideEntry, reloaded: bool) {
         let Some(calls) = entry.calls.clone() else { return };
-        let previous = self.running.remove(&entry.id).map(|running| {
-            running.stop.cancel();
-            running.task
-        });
+        let previous = self.running.end(&entry.id);
         let stop = self.stop.child_token();
         let control = Arc::new(Control::default());
         self.guide.controls().insert(entry.id.clone(), Arc::clone(&control));
@@ -151,6 +136,6 @@ impl Supervisor {
             control,
         };
         let task = self.tasks.spawn(task.run(previous, reloaded));
-        self.running.insert(entry.id.clone(), Running { generation: entry.generation, stop, task });
+        self.running.add(entry.id.clone(), entry.generation, stop, task);
     }
 }

@@ -13,8 +13,9 @@ use super::links::Links;
 
 /// Programmes behind the one that is on.
 const NEXT: usize = 4;
-/// However much changes.
-const SHORTEST: Duration = Duration::from_secs(1);
+/// However much changes: what is on is looked up by the clock among the programmes that are here, of which there are enough for a while,
+/// and with thousands of channels something ends in every second.
+const SHORTEST: Duration = Duration::from_secs(60);
 /// However little does.
 const LONGEST: Duration = Duration::from_secs(300);
 

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use mast_plugin::CallFailure;
 use mast_plugin::records::Pairs;
 use mast_plugin::services::{BoxFuture, ByteStream, ServiceError};
-use mast_store::guide::{Keep, Provenance, Staging, StagingOptions};
+use mast_store::guide::{Keep, Provenance, StagingOptions};
 use mast_store::{StoreError, Validator};
 
 use super::judge::{self, Judged};
 use super::{Failure, GuideTask, Memory, WANTED, Wanted};
 use crate::guide::fetch::{DownloadRequest, Fetched, Input, Patterns, Piece};
 use crate::guide::open::{self, ByteSizeCap, Hint, Progress};
-use crate::guide::sink::{Filter, Remarks, Sink};
+use crate::guide::sink::{Filter, Held, Remarks, Sink};
 use crate::guide::source::GuideInput;
 use crate::guide::status::Running;
 
@@ -27,7 +27,7 @@ const BETWEEN_READS: Duration = Duration::from_secs(1);
 pub(super) enum Ready {
     Unchanged,
     Staged {
-        staging: Box<dyn Staging>,
+        staging: Held,
         provenance: Provenance,
         remarks: Remarks,
         /// Bytes that the importer read.
@@ -69,6 +69,9 @@ impl GuideTask {
         let mut reads = 0;
         loop {
             let Fetched::New(input) = self.fetch(&validators, running).await? else { return Ok(Ready::Unchanged) };
+            // Only from here on: a provider that takes hours to hand out its guide must not keep the others waiting.
+            running.step("queued");
+            let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
             let sink = self.begin(wanted.as_ref(), running).await?;
             let outcome = self.read(&input.pieces, &sink, running).await;
             let (input, unchanged) = tokio::task::spawn_blocking(move || {
@@ -175,13 +178,14 @@ impl GuideTask {
         if said.unchanged && before.is_some() && input.pieces.is_empty() {
             return Ok(Ready::Unchanged);
         }
-        let collected = sink.take();
+        let mut collected = sink.take();
         if let Some(error) = collected.error {
             let message = format!("could not be stored: {error}");
             return Err(Failure { message, remarks: collected.remarks, ..Failure::default() });
         }
-        let Some(mut staging) = collected.staging else { return Err(Failure::default()) };
-        let finished = tokio::task::spawn_blocking(move || staging.finish().map(|counts| (staging, counts))).await;
+        let Some(mut staging) = collected.staging.take() else { return Err(Failure::default()) };
+        let finish = move || staging.finish().map(|counts| (Held::new(staging), counts));
+        let finished = tokio::task::spawn_blocking(finish).await;
         let (staging, counts) =
             finished.map_err(|panic| Failure { message: panic.to_string(), ..Failure::default() })??;
         // An importer that asks what is wanted leaves the rest unread, and counts it.

@@ -1,6 +1,6 @@
 //! Logins that were begun and not finished yet: each is finished once, in the browser that began it, within ten minutes.
 //!
-//! The table is bounded: an address that begins many loses its own oldest one first.
+//! The table is bounded: a client that begins many loses its own oldest one first (IPv6 by /64: whoever has one address has them all).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,10 +14,11 @@ use sha2::{Digest, Sha256};
 
 use super::super::hash_of;
 use crate::accounts::password::{HashingError, random};
+use crate::accounts::throttle::network;
 
 /// How long somebody may take at the identity provider.
 const LASTS: Duration = Duration::from_secs(600);
-/// Of all addresses, and of one.
+/// Of all clients, and of one.
 const MOST: usize = 1_024;
 const MOST_OF_ONE: usize = 32;
 
@@ -58,6 +59,7 @@ impl Pending {
     }
 
     fn begin_at(&self, address: IpAddr, now: Instant) -> Result<Ticket, HashingError> {
+        let address = network(address);
         let (state, cookie) = (token()?, token()?);
         let (nonce, verifier) = (Secret::new(token()?), Secret::new(token()?));
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose().as_bytes()));
@@ -143,6 +145,16 @@ mod tests {
             pending.begin_at(address(number), start).unwrap();
         }
         assert_eq!(pending.attempts().len(), MOST);
+        for number in 0..200 {
+            let address = format!("2001:db8:1:2::{number:x}").parse().unwrap();
+            pending.begin_at(address, start + Duration::from_secs(1 + number)).unwrap();
+        }
+        let is_v6 = |attempt: &&Attempt| attempt.address.is_ipv6();
+        assert_eq!(
+            pending.attempts().values().filter(is_v6).count(),
+            MOST_OF_ONE,
+            "one client, whatever its addresses"
+        );
         pending.begin_at(address(1), start + 2 * LASTS).unwrap();
         assert_eq!(pending.attempts().len(), 1, "what is over is forgotten");
     }
