@@ -35,6 +35,7 @@ mod session;
 mod sessions;
 mod socket;
 mod sources;
+mod spreadsheet;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -238,11 +238,11 @@ impl Opened {
 
     /// The guides, in a file of their own.
     async fn guide(&self, outbound: &Outbound, config: &Config) -> anyhow::Result<Guide> {
-        let (catalog, outbound) = (self.catalog.clone(), outbound.clone());
+        let (state, catalog, outbound) = (Arc::clone(&self.store), self.catalog.clone(), outbound.clone());
         let (data_dir, settings) = (config.data_dir.clone(), config.guide.clone());
         let open = move || {
             let store = mast_store::open_guide(&data_dir)?.into();
-            Guide::open(store, catalog, outbound, &data_dir, settings)
+            Guide::open(store, state, catalog, outbound, &data_dir, settings)
         };
         Ok(tokio::task::spawn_blocking(open).await??)
     }

@@ -7,6 +7,7 @@
 //! disk or the host; readers never wait for an import; what is on now is answered without the store.
 
 pub mod config;
+mod demand;
 pub mod dummy;
 mod fetch;
 mod folders;
@@ -15,13 +16,20 @@ pub mod linking;
 mod links;
 pub mod merge;
 mod open;
+mod publish;
+mod reading;
+mod schedule;
 mod sink;
 mod source;
 mod status;
 mod supervisor;
 mod table;
 
-pub use links::{Link, Links};
+pub use linking::manual::{ByHand, ManualLink};
+pub use linking::{Doubt, Linked, Why};
+pub use links::{ChannelGuide, Link, Links};
+pub use merge::pick;
+pub use reading::{Hit, Query, Reading};
 pub use source::{GuideCalls, GuideEntry, GuideInput, GuideSet};
 pub use status::{GuideProgress, GuideReading, GuideStatus, GuideWarning};
 pub use table::NowNext;
@@ -34,8 +42,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use mast_model::{ChannelId, InstanceId, Programme};
-use mast_store::StoreError;
-use mast_store::guide::{GuideRecord, GuideSnapshot, GuideStore};
+use mast_store::guide::{GuideRecord, GuideStore};
+use mast_store::{StateStore, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,6 +52,7 @@ use crate::catalog::{Catalog, Timing};
 use crate::outbound::Outbound;
 use config::GuideConfig;
 use fetch::Downloads;
+use linking::Memo;
 use status::Statuses;
 use table::Table;
 
@@ -58,12 +67,17 @@ pub struct Guide {
 
 struct Shared {
     store: Arc<dyn GuideStore>,
+    /// What operators say of links is kept with everything else that cannot be fetched again.
+    state: Arc<dyn StateStore>,
     catalog: Catalog,
     config: GuideConfig,
     downloads: Downloads,
     set: ArcSwap<GuideSet>,
     /// What the store holds, by guide.
     records: ArcSwap<BTreeMap<InstanceId, GuideRecord>>,
+    by_hand: ArcSwap<BTreeMap<ChannelId, ByHand>>,
+    /// What the catalogue wants, in short.
+    demand: ArcSwap<String>,
     links: ArcSwap<Links>,
     table: ArcSwap<Table>,
     statuses: Statuses,
@@ -71,7 +85,7 @@ struct Shared {
     controls: Mutex<BTreeMap<InstanceId, Arc<Control>>>,
     changes: watch::Sender<u64>,
     /// Held over the store's records, links and table, so that they change in one order.
-    publishing: Mutex<()>,
+    publishing: Mutex<Memo>,
 }
 
 /// What can be asked of a guide's task.
@@ -82,25 +96,6 @@ struct Control {
     cancel: Mutex<CancellationToken>,
     /// The next import is taken over even if it has lost most of its programmes.
     accept: std::sync::atomic::AtomicBool,
-}
-
-/// One version of all guides.
-pub struct Reading {
-    links: Arc<Links>,
-    snapshot: Box<dyn GuideSnapshot>,
-}
-
-impl Reading {
-    /// Programmes of a channel that are on between two times, in order. Blocks.
-    pub fn programmes(
-        &self,
-        channel: ChannelId,
-        from: Timestamp,
-        until: Timestamp,
-    ) -> Result<Vec<Programme>, GuideError> {
-        let Some(link) = self.links.find(channel) else { return Ok(Vec::new()) };
-        Ok(self.snapshot.programmes(&link.guide, &link.channel, from, until)?)
-    }
 }
 
 /// Why something cannot be asked of a guide.
@@ -127,6 +122,7 @@ impl Guide {
     /// Loads what the store knows of the guides. Blocks.
     pub fn open(
         store: Arc<dyn GuideStore>,
+        state: Arc<dyn StateStore>,
         catalog: Catalog,
         outbound: Outbound,
         data_dir: &Path,
@@ -134,13 +130,17 @@ impl Guide {
     ) -> Result<Self, StoreError> {
         let downloads =
             Downloads { outbound, folder: data_dir.join(SPOOL), cap: config.download, backoff: Duration::from_secs(1) };
+        let by_hand = linking::manual::load(&*state)?;
         let shared = Shared {
             store,
+            state,
             catalog,
             config,
             downloads,
             set: ArcSwap::default(),
             records: ArcSwap::default(),
+            by_hand: ArcSwap::from_pointee(by_hand),
+            demand: ArcSwap::default(),
             links: ArcSwap::default(),
             table: ArcSwap::default(),
             statuses: Statuses::default(),
@@ -242,7 +242,7 @@ impl Guide {
 
     /// One version of all guides, to read several channels from. Held for as long as an answer takes, not longer. Blocks.
     pub fn read(&self) -> Result<Reading, GuideError> {
-        Ok(Reading { links: self.shared.links.load_full(), snapshot: self.shared.store.snapshot()? })
+        Ok(Reading::new(self.shared.links.load_full(), self.shared.store.snapshot()?))
     }
 
     /// Moves with every change of any guide, or of what is linked to it.
@@ -252,53 +252,19 @@ impl Guide {
 
     /// A number for what outputs would show: it differs where any guide differs, also after a restart.
     pub fn version(&self) -> u64 {
-        self.shared.links.load().version
+        let table = self.shared.table.load();
+        self.shared.links.load().version ^ table.events_version()
     }
 
     /// The same of one channel: it stays where only other channels' guides change.
     pub fn channel_version(&self, channel: ChannelId) -> u64 {
-        self.shared.links.load().version_of(channel)
-    }
-
-    /// Takes over what the store holds. Blocks.
-    fn load_records(&self) -> Result<(), StoreError> {
-        let records = self.shared.store.snapshot()?.guides()?;
-        let records = records.into_iter().map(|record| (record.guide.clone(), record)).collect();
-        self.shared.records.store(Arc::new(records));
-        Ok(())
-    }
-
-    /// Brings records, links and table up to date. Blocks.
-    fn publish(&self) {
-        let _one = self.shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
-        let published = self.load_records().and_then(|()| self.link()).and_then(|()| self.tabulate());
-        if let Err(error) = published {
-            tracing::error!(%error, "the guide cannot be read; what was on before stays");
-        }
-        self.shared.changes.send_modify(|version| *version += 1);
-    }
-
-    fn link(&self) -> Result<(), StoreError> {
-        let snapshot = self.shared.store.snapshot()?;
-        let (set, records) = (self.shared.set.load(), self.shared.records.load());
-        let mut guides = Vec::new();
-        for entry in set.iter().filter(|entry| entry.enabled) {
-            if let Some(record) = records.get(&entry.id) {
-                guides.push((entry.settings.priority, record, snapshot.channels(&entry.id)?));
-            }
-        }
-        guides.sort_by(|(a, x, _), (b, y, _)| (a, &x.guide).cmp(&(b, &y.guide)));
-        let ids = self.shared.catalog.channel_ids();
-        let channels: Vec<_> = ids.into_iter().filter_map(|id| self.shared.catalog.channel(id)).collect();
-        self.shared.links.store(Arc::new(Links::by_id(&channels, &guides)));
-        Ok(())
-    }
-
-    /// What is on now.
-    fn tabulate(&self) -> Result<(), StoreError> {
         let links = self.shared.links.load();
-        let snapshot = self.shared.store.snapshot()?;
-        self.shared.table.store(Arc::new(Table::read(&*snapshot, &links, Timestamp::now())?));
-        Ok(())
+        let event = self.shared.table.load().event(channel).map_or(0, |event| event.as_second().cast_unsigned());
+        links.find(channel).map_or(0, ChannelGuide::version) ^ event
+    }
+
+    /// Languages that viewers want texts in, the preferred one first.
+    pub fn languages(&self) -> Arc<[String]> {
+        Arc::clone(&self.shared.config.languages)
     }
 }

@@ -1,5 +1,7 @@
 //! Guides: bad days of their providers, of the disk and of the host, and what is on all the same.
 
+mod apis;
+mod links;
 mod server;
 
 use std::io::Write;
@@ -57,10 +59,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 impl Office {
     async fn prepare(settings: &str) -> Self {
+        Self::with_channels(settings, &["tvg-id=\"one\",one", "tvg-id=\"two\",two"]).await
+    }
+
+    /// Channels as `attributes,name` of an M3U.
+    async fn with_channels(settings: &str, channels: &[&str]) -> Self {
         let component = plugin("examples/plugins/minimal-guide");
         let upstream = Upstream::start([]).await.unwrap();
-        let list = ["one", "two"].map(|name| format!("#EXTINF:-1 tvg-id=\"{name}\",{name}\n{}\n", upstream.url(name)));
-        upstream.set_text("/list.m3u", Text::m3u(format!("#EXTM3U\n{}", list.concat())));
+        let entry =
+            |(number, channel)| format!("#EXTINF:-1 {channel}\n{}\n", upstream.url(&format!("channel{number}")));
+        let list: String = channels.iter().enumerate().map(entry).collect();
+        upstream.set_text("/list.m3u", Text::m3u(format!("#EXTM3U\n{list}")));
         let host = TestHost::prepare(settings, &[Instance::m3u_source("provider", &upstream, "/list.m3u")]);
         let added =
             host.mast(&["operator", "add", "--username", "olga", "--password", "long enough 1", "--role", "owner"]);
@@ -91,8 +100,13 @@ impl Office {
     }
 
     async fn ask(&self, method: reqwest::Method, path: &str) -> (u16, Value) {
+        self.send(method, path, String::new()).await
+    }
+
+    async fn send(&self, method: reqwest::Method, path: &str, body: String) -> (u16, Value) {
+        let kind = if body.starts_with('{') { "application/json" } else { "text/csv" };
         let request = client().request(method, self.host.url(path)).header(KEY, format!("Bearer {}", self.key));
-        let answer = request.send().await.unwrap();
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.text().await.unwrap();
         (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
@@ -160,7 +174,7 @@ async fn a_guide_is_imported_and_read() {
     assert_eq!(some["items"][0], page["items"][0]);
     assert_eq!(some["items"][1], serde_json::json!({ "channel": 999_999, "now": null, "next": [] }));
     let channel = office.get(&format!("/api/v1/guide/channels/{id}")).await;
-    assert_eq!(channel["guide_channel"], "one");
+    assert_eq!((&channel["links"][0]["guide_channel"], &channel["links"][0]["why"]), (&"one".into(), &"id".into()));
     let count = channel["programmes"].as_array().unwrap().len();
     assert!((48..=49).contains(&count), "a day, and what is on: {count}");
     let grid = office.get("/api/v1/guide/grid?limit=1").await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http::request::Builder;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::TokioIo;
@@ -151,6 +152,16 @@ impl Client {
         self.request(Method::PATCH, path, Some(body), None).await
     }
 
+    /// Says something anew.
+    pub async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        self.request(Method::PUT, path, Some(body), None).await
+    }
+
+    /// Sends a file.
+    pub async fn upload<T: DeserializeOwned>(&self, path: &str, kind: &str, file: Vec<u8>) -> Result<T, ClientError> {
+        self.send(Request::post(path).header("content-type", kind), file).await
+    }
+
     /// Removes something.
     pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.request(Method::DELETE, path, None::<&()>, None).await
@@ -168,20 +179,21 @@ impl Client {
         body: Option<&impl Serialize>,
         key: Option<&str>,
     ) -> Result<T, ClientError> {
-        let broken = |cause: String| self.broken(cause);
         let body = match body {
-            Some(body) => serde_json::to_vec(body).map_err(|error| broken(error.to_string()))?,
+            Some(body) => serde_json::to_vec(body).map_err(|error| self.broken(error.to_string()))?,
             None => Vec::new(),
         };
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", "localhost")
-            .header("content-type", "application/json");
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let request = request.body(Body::from(body)).map_err(|error| broken(error.to_string()))?;
+        self.send(request, body).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: Builder, body: Vec<u8>) -> Result<T, ClientError> {
+        let broken = |cause: String| self.broken(cause);
+        let request = request.header("host", "localhost").body(Body::from(body));
+        let request = request.map_err(|error| broken(error.to_string()))?;
         let answer = async {
             match &self.transport {
                 Transport::Socket(data_dir) => {

@@ -1,5 +1,7 @@
 //! `/api/v1/guides`: how the guides are doing, importing one at once. `/api/v1/guide`: what is on.
 
+mod links;
+mod search;
 mod view;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use super::page::{Page, Paging};
 use super::{AdminError, Context, Shared};
 use crate::catalog::EditError;
 use crate::guide::{Guide, GuideError, GuideStatus};
+use links::LinkView;
 use view::{ChannelGuideView, NowView, ProgrammeView, RowView};
 
 /// As the guide says it.
@@ -40,6 +43,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
         .routes(routes!(now))
         .routes(routes!(grid))
         .routes(routes!(channel))
+        .merge(links::routes())
+        .merge(search::routes())
 }
 
 impl From<GuideError> for AdminError {
@@ -122,7 +127,7 @@ struct NowQuery {
     cursor: Option<String>,
     /// Only these channels, ids separated by commas, all on one page; at most 10,000.
     channels: Option<String>,
-    /// A language, which titles and descriptions are in where the guide has it.
+    /// Languages that texts are in where the guide has them, separated by commas, the preferred one first; those of `[guide]` where missing.
     lang: Option<String>,
 }
 
@@ -131,7 +136,8 @@ struct NowQuery {
     responses((status = 200, body = Page<NowView>)))]
 async fn now(State(context): Shared, Asked(query): Asked<NowQuery>) -> Result<Json<Page<NowView>>, AdminError> {
     let (guide, at) = (running(&context)?, Timestamp::now());
-    let view = |id: ChannelId| NowView::of(id, guide.now_next(id).as_deref(), at, query.lang.as_deref());
+    let languages = languages(&guide, query.lang.as_deref());
+    let view = |id: ChannelId| NowView::of(id, guide.now_next(id).as_deref(), at, &languages);
     if let Some(channels) = &query.channels {
         let ids: Vec<ChannelId> = ids(channels)?;
         return Ok(Json(Page { items: ids.into_iter().map(view).collect(), next: None }));
@@ -142,6 +148,14 @@ async fn now(State(context): Shared, Asked(query): Asked<NowQuery>) -> Result<Js
     let behind = links.all().map(|(id, _)| id).filter(|id| after.is_none_or(|after| u64::from(id.0) > after));
     let views = behind.take(limit + 1).map(view).collect();
     Ok(Json(Page::of(views, limit, |view: &NowView| view.channel.to_string())))
+}
+
+/// The languages that texts shall be in.
+fn languages(guide: &Guide, asked: Option<&str>) -> Arc<[String]> {
+    match asked {
+        Some(asked) => asked.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect(),
+        None => guide.languages(),
+    }
 }
 
 fn ids(text: &str) -> Result<Vec<ChannelId>, AdminError> {
@@ -164,7 +178,7 @@ struct SpanQuery {
     /// Until when; a day later where missing.
     #[param(value_type = Option<String>, format = DateTime)]
     stop: Option<Timestamp>,
-    /// A language, which titles and descriptions are in where the guide has it.
+    /// Languages that texts are in where the guide has them, separated by commas, the preferred one first; those of `[guide]` where missing.
     lang: Option<String>,
 }
 
@@ -194,16 +208,13 @@ async fn channel(
     let id = ChannelId(id);
     context.deps.catalog.channel(id).ok_or_else(|| EditError::NotFound(format!("channel {id}")))?;
     let (from, until) = span(query.start, query.stop, (24, CHANNEL_HOURS))?;
+    let languages = languages(&guide, query.lang.as_deref());
     let found = reading(move || {
         let programmes = guide.programmes(id, from, until)?;
-        let link = guide.links().find(id).cloned();
-        let programmes = programmes.iter().map(|one| ProgrammeView::of(one, query.lang.as_deref())).collect();
-        Ok(ChannelGuideView {
-            channel: id.0,
-            guide: link.as_ref().map(|link| link.guide.to_string()),
-            guide_channel: link.map(|link| link.channel),
-            programmes,
-        })
+        let links = guide.links();
+        let links = links.find(id).map(|guide| guide.links.iter().map(LinkView::of).collect()).unwrap_or_default();
+        let programmes = programmes.iter().map(|one| ProgrammeView::of(one, &languages)).collect();
+        Ok(ChannelGuideView { channel: id.0, links, programmes })
     });
     Ok(Json(found.await?))
 }
@@ -223,7 +234,7 @@ struct GridQuery {
     /// Until when, at most two days later; six hours later where missing.
     #[param(value_type = Option<String>, format = DateTime)]
     stop: Option<Timestamp>,
-    /// A language, which titles and descriptions are in where the guide has it.
+    /// Languages that texts are in where the guide has them, separated by commas, the preferred one first; those of `[guide]` where missing.
     lang: Option<String>,
 }
 
@@ -235,12 +246,13 @@ async fn grid(State(context): Shared, Asked(query): Asked<GridQuery>) -> Result<
     let paging = Paging { limit: query.limit, cursor: query.cursor.clone() };
     let (limit, after) = (paging.limit()?, paging.after()?);
     let (from, until) = span(query.start, query.stop, (6, GRID_HOURS))?;
+    let languages = languages(&guide, query.lang.as_deref());
     let rows = reading(move || {
         let (links, reading) = (guide.links(), guide.read()?);
         let behind = links.all().map(|(id, _)| id).filter(|id| after.is_none_or(|after| u64::from(id.0) > after));
         behind
             .take(limit + 1)
-            .map(|id| Ok(RowView::of(id, &reading.programmes(id, from, until)?, query.lang.as_deref())))
+            .map(|id| Ok(RowView::of(id, &reading.programmes(id, from, until)?, &languages)))
             .collect::<Result<Vec<RowView>, AdminError>>()
     });
     Ok(Json(Page::of(rows.await?, limit, |row| row.channel.to_string())))

@@ -70,7 +70,7 @@ impl Backend {
             let page: Page<T> = self.0.get(&format!("{path}?limit=1000{query}{cursor}")).await?;
             all.extend(page.items);
             match page.next {
-                Some(next) => cursor = format!("&cursor={next}"),
+                Some(next) => cursor = format!("&cursor={}", encoded(&next)),
                 None => return Ok(all),
             }
         }

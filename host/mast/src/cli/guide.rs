@@ -1,4 +1,7 @@
-//! `mast guide list|refresh|cancel|accept`.
+//! `mast guide`: how the guides are doing, importing one at once, links of channels, searching.
+
+mod links;
+mod search;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -24,6 +27,18 @@ pub(super) enum GuideCommand {
     Cancel(OneGuide),
     /// Import a guide now, and take it over even if it has lost most of its programmes
     Accept(OneGuide),
+    /// List what each channel has for a guide, and why
+    Links(links::LinksArgs),
+    /// Say what a channel has for a guide
+    Link(links::LinkArgs),
+    /// How channels and guides fit together, in numbers
+    Report(links::ReportArgs),
+    /// Print the links of all channels as CSV
+    ExportLinks(ConfigArg),
+    /// Say what channels have for a guide, from a CSV as export-links prints it
+    ImportLinks(links::ImportArgs),
+    /// Search programmes
+    Search(search::SearchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +58,12 @@ impl GuideCommand {
         match self {
             Self::List { json, .. } => *json,
             Self::Refresh(args) | Self::Cancel(args) | Self::Accept(args) => args.json,
+            Self::Links(args) => args.json,
+            Self::Link(args) => args.json,
+            Self::Report(args) => args.json,
+            Self::ExportLinks(_) => false,
+            Self::ImportLinks(args) => args.json,
+            Self::Search(args) => args.json,
         }
     }
 }
@@ -54,6 +75,12 @@ pub(super) fn run(command: GuideCommand) -> Result<(), Failure> {
             GuideCommand::Refresh(args) => ask(args, "refresh", "is imported").await,
             GuideCommand::Cancel(args) => ask(args, "cancel", "is not imported any more").await,
             GuideCommand::Accept(args) => ask(args, "accept", "is imported, and taken over whatever it has lost").await,
+            GuideCommand::Links(args) => links::list(args).await,
+            GuideCommand::Link(args) => links::link(args).await,
+            GuideCommand::Report(args) => links::report(args).await,
+            GuideCommand::ExportLinks(config) => links::export(&config).await,
+            GuideCommand::ImportLinks(args) => links::import(args).await,
+            GuideCommand::Search(args) => search::run(args).await,
         }
     })
 }

@@ -1,11 +1,15 @@
 //! Schedules for channels that no guide knows: blocks that repeat, or what an event channel's name says ("Nova vs. Luna 5 Jan 20:45 CET").
 //! Pure. What is made up is never stored.
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use mast_model::{GuideText, Programme, ProgrammeDetails};
 use regex::{Captures, Regex, RegexBuilder};
+
+use super::merge::merged;
 
 /// Programmes that are made up at once.
 const MOST: usize = 2_000;
@@ -67,6 +71,61 @@ pub struct EventPattern {
     pub length: SignedDuration,
     /// `1/5` is the fifth of January.
     pub month_first: bool,
+}
+
+/// `[[guide.dummy]]`: what is made up, and for which channels.
+#[derive(Debug, Clone)]
+pub struct DummyRule {
+    /// Only for channels of these categories, whatever their case; none: for all.
+    pub categories: Vec<String>,
+    /// Title of a block; `{name}` is the channel's name.
+    pub title: String,
+    /// How long a block is; none: there are none.
+    pub block: Option<SignedDuration>,
+    /// Where blocks begin at midnight.
+    pub zone: TimeZone,
+    /// How events are read from names.
+    pub events: Option<EventPattern>,
+}
+
+impl DummyRule {
+    /// Whether it has something for a channel.
+    pub fn fits(&self, name: &str, category: Option<&str>) -> bool {
+        let is = |wanted: &String| category.is_some_and(|category| wanted.to_lowercase() == category.to_lowercase());
+        let covers = self.categories.is_empty() || self.categories.iter().any(is);
+        covers && (self.block.is_some() || self.events.as_ref().is_some_and(|events| events.regex.is_match(name)))
+    }
+}
+
+/// A rule, and the channel that it is for.
+#[derive(Debug, Clone)]
+pub struct Dummy {
+    /// The rule.
+    pub rule: Arc<DummyRule>,
+    /// The channel's name.
+    pub name: String,
+}
+
+impl Dummy {
+    /// Names everything that its programmes depend on but the time.
+    pub(super) fn key(&self) -> String {
+        let DummyRule { title, block, zone, events, .. } = &*self.rule;
+        let events = events.as_ref().map(|one| (one.regex.as_str(), one.length, one.month_first, one.zone.iana_name()));
+        format!("{:?}", (&self.name, title, block, zone.iana_name(), events))
+    }
+
+    /// What the name speaks of.
+    pub(super) fn event(&self, now: Timestamp) -> Option<Programme> {
+        self.rule.events.as_ref()?.read(&self.name, now)
+    }
+
+    /// Programmes that are on between two times: the event, and blocks round it.
+    pub(super) fn programmes(&self, (from, until): (Timestamp, Timestamp), now: Timestamp) -> Vec<Programme> {
+        let event = self.event(now).filter(|event| event.stop > from && event.start < until);
+        let title = self.rule.title.replace("{name}", &self.name);
+        let blocks = self.rule.block.map(|block| repeating(&title, block, &self.rule.zone, from, until));
+        merged(vec![event.into_iter().collect(), blocks.unwrap_or_default()])
+    }
 }
 
 /// Why a pattern cannot be used.

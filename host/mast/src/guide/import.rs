@@ -18,8 +18,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::demand;
 use super::folders::FolderWatch;
-use super::links::folded;
 use super::sink::Remarks;
 use super::source::{GuideCalls, GuideEntry, GuideInput};
 use super::status::{Doing, Running};
@@ -65,11 +65,8 @@ enum Done {
     Imported { record: Box<GuideRecord>, remarks: Remarks, text: u64 },
 }
 
-/// Channels whose programmes are kept.
-struct Wanted {
-    ids: Arc<HashSet<String>>,
-    hash: String,
-}
+/// What is wanted, in short; and which channels are linked.
+type Tried = (String, u64);
 
 /// What the task knows between its attempts.
 #[derive(Default)]
@@ -77,11 +74,16 @@ struct Memory {
     /// What was imported before is not trusted to be up to date.
     from_scratch: bool,
     failures: u32,
-    /// What was wanted at the last import since the start.
-    imported_for: Option<Arc<HashSet<String>>>,
-    /// What was wanted at the last attempt.
-    tried_for: String,
+    /// Guide channels whose programmes the last import since the start has taken up.
+    imported_for: Option<HashSet<String>>,
+    /// What was wanted of which linked channels at the last attempt.
+    tried_for: Tried,
     last_error: Option<String>,
+}
+
+/// What was wanted of the guide that these validators are of, in short; none where all of it was.
+fn wanted(validators: &[Validator]) -> Option<&str> {
+    validators.iter().find(|one| one.resource == WANTED).and_then(|one| one.etag.as_deref())
 }
 
 impl GuideTask {
@@ -149,36 +151,25 @@ impl GuideTask {
         }
     }
 
-    /// Whether channels are wanted that the last import left out.
+    /// Whether channels are linked that the last import left out.
     fn wants_more(&self, memory: &Memory) -> bool {
-        if self.entry.settings.keep_all {
-            return false;
-        }
-        let wanted = self.wanted();
-        if wanted.hash == memory.tried_for {
+        if self.entry.settings.keep_all || self.tried() == memory.tried_for {
             return false;
         }
         let links = self.guide.links();
-        match (&memory.imported_for, links.known(&self.entry.id)) {
-            (Some(had), Some(known)) => wanted.ids.iter().any(|id| known.contains(id) && !had.contains(id)),
+        match (&memory.imported_for, self.record()) {
+            (Some(had), Some(_)) => links.used(&self.entry.id).any(|id| !had.contains(id)),
             // Not imported yet, for want of channels maybe.
             (None, None) => true,
-            _ => false,
+            // Imported before the host was started: what was wanted then is known in short only.
+            (None, Some(record)) => wanted(&record.validators) != Some(self.tried().0.as_str()),
+            (Some(_), None) => false,
         }
     }
 
-    fn wanted(&self) -> Wanted {
-        let catalog = &self.guide.shared.catalog;
-        let channels = catalog.channel_ids().into_iter().filter_map(|id| catalog.channel(id));
-        let mut ids: Vec<String> = channels.filter_map(|channel| channel.epg_id.as_deref().map(folded)).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut hasher = blake3::Hasher::new();
-        for id in &ids {
-            hasher.update(id.as_bytes());
-            hasher.update(&[0]);
-        }
-        Wanted { ids: Arc::new(ids.into_iter().collect()), hash: hasher.finalize().to_hex()[..32].to_owned() }
+    fn tried(&self) -> Tried {
+        let guide = &self.guide.shared;
+        (guide.demand.load().as_ref().clone(), demand::linked(&guide.links.load(), &self.entry.id))
     }
 
     fn record(&self) -> Option<GuideRecord> {
@@ -186,14 +177,15 @@ impl GuideTask {
     }
 
     /// Validators of what is there; none where it would not do even if it were unchanged.
-    fn validators(&self, memory: &Memory, wanted: Option<&Wanted>) -> Vec<Validator> {
+    fn validators(&self, memory: &Memory, demand: &str) -> Vec<Validator> {
         let Some(record) = self.record().filter(|_| !memory.from_scratch) else { return Vec::new() };
-        let stored = record.validators.iter().find(|one| one.resource == WANTED).and_then(|one| one.etag.as_deref());
-        let same = match wanted {
-            None => stored.is_none(),
-            Some(wanted) => stored.is_some_and(|stored| {
-                stored == wanted.hash || !self.wants_more(memory) && memory.imported_for.is_some()
-            }),
+        let same = match wanted(&record.validators) {
+            None => self.entry.settings.keep_all,
+            Some(_) if self.entry.settings.keep_all => false,
+            Some(stored) => match memory.imported_for {
+                Some(_) => !self.wants_more(memory),
+                None => stored == demand,
+            },
         };
         if same { record.validators } else { Vec::new() }
     }

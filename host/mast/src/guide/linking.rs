@@ -100,6 +100,28 @@ pub struct Linking {
     pub unused: Vec<(InstanceId, String)>,
 }
 
+/// What was found alike before, so that a catalogue that has changed a little is not compared all over again. Comparing names takes
+/// nearly all of the time.
+#[derive(Debug, Default)]
+pub struct Memo {
+    /// The guides' contents and the options that it holds for.
+    of: Option<(Vec<(InstanceId, u64)>, LinkOptions)>,
+    alike: HashMap<String, Alike>,
+}
+
+/// Names that are alike, by guide: places in the guide, and how alike.
+type Alike = Vec<Vec<(usize, f64)>>;
+
+impl Memo {
+    /// Forgets everything unless it is of these guides, told by their generations, and options.
+    pub fn keep_for(&mut self, guides: Vec<(InstanceId, u64)>, options: LinkOptions) {
+        let of = Some((guides, options));
+        if self.of != of {
+            *self = Self { of, alike: HashMap::new() };
+        }
+    }
+}
+
 /// Links all channels. `guides` are in the order of their priority; of guide channels and of links made by hand that do not exist (any
 /// more) nothing comes.
 pub fn link(
@@ -107,14 +129,29 @@ pub fn link(
     guides: &[(InstanceId, &[GuideChannel])],
     manual: &BTreeMap<ChannelId, ManualLink>,
     options: LinkOptions,
+    memo: &mut Memo,
 ) -> Linking {
     let shelves: Vec<Shelf<'_>> = guides.iter().map(|(guide, channels)| Shelf::new(guide, channels)).collect();
     let mut linking = Linking::default();
+    let (known, mut used) = (std::mem::take(&mut memo.alike), HashMap::new());
     for channel in channels {
         let links = match manual.get(&channel.id) {
             Some(ManualLink::NoGuide) => continue,
             Some(ManualLink::Guide { guide, channel }) => by_hand(&shelves, guide, channel),
-            None => automatic(&shelves, channel, options, &mut linking.review),
+            None => {
+                let name = Name::of(channel.name);
+                let sure: Vec<Linked> = shelves.iter().filter_map(|shelf| shelf.find(channel, &name)).collect();
+                if sure.is_empty() {
+                    let least = options.review.min(options.threshold);
+                    let compare = || shelves.iter().map(|shelf| shelf.names.alike(&name, least)).collect();
+                    let alike = known.get(channel.name).cloned().unwrap_or_else(compare);
+                    let links = likely(&shelves, channel, options, &alike, &mut linking.review);
+                    used.insert(channel.name.to_owned(), alike);
+                    links
+                } else {
+                    sure
+                }
+            }
         };
         if links.is_empty() {
             linking.unlinked.push(channel.id);
@@ -122,6 +159,7 @@ pub fn link(
             linking.links.insert(channel.id, links);
         }
     }
+    memo.alike = used;
     linking.review.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.channel.cmp(&b.channel)));
     let used: BTreeSet<(&InstanceId, &str)> =
         linking.links.values().flatten().map(|link| (&link.guide, link.channel.as_str())).collect();
@@ -136,30 +174,25 @@ fn by_hand(shelves: &[Shelf<'_>], guide: &InstanceId, channel: &str) -> Vec<Link
     place.map(|(shelf, place)| shelf.linked(place, Why::Manual, 0)).into_iter().collect()
 }
 
-fn automatic(
+/// Links to names that are alike enough; the others are for review.
+fn likely(
     shelves: &[Shelf<'_>],
     channel: &Wanting<'_>,
     options: LinkOptions,
+    alike: &Alike,
     review: &mut Vec<Doubt>,
 ) -> Vec<Linked> {
-    let name = Name::of(channel.name);
-    let sure: Vec<Linked> = shelves.iter().filter_map(|shelf| shelf.find(channel, &name)).collect();
-    if !sure.is_empty() {
-        return sure;
-    }
-    let mut doubts = Vec::new();
-    let mut links = Vec::new();
-    for shelf in shelves {
-        let alike = shelf.names.alike(&name, options.review.min(options.threshold));
+    let (mut links, mut doubts) = (Vec::new(), Vec::new());
+    for (shelf, alike) in shelves.iter().zip(alike) {
         if let Some((place, score)) = alike.first().filter(|(_, score)| *score >= options.threshold) {
             links.push(shelf.linked(*place, Why::Alike(*score), 0));
             continue;
         }
-        doubts.extend(alike.into_iter().map(|(place, score)| Doubt {
+        doubts.extend(alike.iter().map(|(place, score)| Doubt {
             channel: channel.id,
             guide: shelf.guide.clone(),
-            guide_channel: shelf.channels[place].id.clone(),
-            score,
+            guide_channel: shelf.channels[*place].id.clone(),
+            score: *score,
         }));
     }
     if links.is_empty() {
@@ -250,10 +283,14 @@ impl Wishes {
         }
     }
 
+    /// Whether a channel of a guide of which nothing but its id is known may be linked to.
+    pub fn want_id(&self, guide: &InstanceId, id: &str) -> bool {
+        self.ids.contains(&folded_id(id)) || self.manual.contains(&(guide.clone(), id.to_owned()))
+    }
+
     /// Whether a channel of a guide may be linked to.
     pub fn want(&self, guide: &InstanceId, channel: &GuideChannel) -> bool {
-        self.ids.contains(&folded_id(&channel.id))
-            || self.manual.contains(&(guide.clone(), channel.id.clone()))
+        self.want_id(guide, &channel.id)
             || channel.names.iter().any(|name| {
                 let name = Name::of(&name.value).base();
                 self.names.same(&name).is_some() || !self.names.alike(&name, self.least).is_empty()

@@ -10,6 +10,7 @@ use mast_plugin::services::{GuideSink, ServiceError};
 use mast_store::StoreError;
 use mast_store::guide::{ImportedProgramme, Staging};
 
+use super::demand::Demand;
 use super::status::{GuideWarning, Running};
 
 /// Warnings kept, and characters of each.
@@ -23,8 +24,8 @@ pub(super) struct Sink(Arc<Mutex<Collected>>);
 /// Which programmes are kept.
 pub(super) enum Filter {
     All,
-    /// Of these guide channels, in lower case.
-    Wanted(Arc<HashSet<String>>),
+    /// Of the guide channels that the catalogue wants.
+    Wanted(Box<Demand>),
 }
 
 /// A staged import, or none any more. One that is given up goes on a thread that may wait: the store finishes first what it is at.
@@ -57,6 +58,8 @@ pub(super) struct Collection {
     pub(super) seen: u64,
     /// Programmes that passed the filter.
     pub(super) kept: u64,
+    /// Guide channels whose programmes passed; none where all do.
+    pub(super) kept_channels: Option<HashSet<String>>,
     pub(super) remarks: Remarks,
     /// Why the store takes no more.
     pub(super) error: Option<String>,
@@ -83,6 +86,10 @@ impl Sink {
             staging: std::mem::take(&mut all.staging),
             seen: all.seen,
             kept: all.kept,
+            kept_channels: match std::mem::replace(&mut all.filter, Filter::All) {
+                Filter::All => None,
+                Filter::Wanted(demand) => Some(demand.into_kept()),
+            },
             remarks: std::mem::take(&mut all.remarks),
             error: all.error.take(),
         }
@@ -116,19 +123,23 @@ impl Drop for Held {
 impl GuideSink for Sink {
     fn channels(&mut self, batch: Vec<records::GuideChannel>) -> Result<(), ServiceError> {
         // All of them, wanted or not: what could be linked is looked up among them.
-        let batch = batch.into_iter().map(channel).collect();
-        self.lock().push(|staging| staging.channels(batch))
+        let batch: Vec<GuideChannel> = batch.into_iter().map(channel).collect();
+        let mut all = self.lock();
+        if let Filter::Wanted(demand) = &mut all.filter {
+            batch.iter().for_each(|channel| demand.meet(channel));
+        }
+        all.push(|staging| staging.channels(batch))
     }
 
     fn programmes(&mut self, batch: Vec<records::GuideProgramme>) -> Result<(), ServiceError> {
         let mut all = self.lock();
         all.seen += batch.len() as u64;
         all.running.programmes.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        let mut lower = String::new();
+        let (shift, filter) = (all.shift, &mut all.filter);
         let wanted: Vec<ImportedProgramme> = batch
             .into_iter()
-            .filter(|programme| all.filter.passes(&programme.channel, &mut lower))
-            .map(|one| programme(one, all.shift))
+            .filter(|programme| filter.passes(&programme.channel))
+            .map(|one| programme(one, shift))
             .collect();
         all.kept += wanted.len() as u64;
         if wanted.is_empty() {
@@ -138,8 +149,8 @@ impl GuideSink for Sink {
     }
 
     fn wanted(&mut self, channels: &[String]) -> Vec<bool> {
-        let (all, mut lower) = (self.lock(), String::new());
-        channels.iter().map(|channel| all.filter.passes(channel, &mut lower)).collect()
+        let mut all = self.lock();
+        channels.iter().map(|channel| all.filter.passes(channel)).collect()
     }
 
     fn warn(&mut self, item: String, message: String) {
@@ -160,14 +171,10 @@ impl Collected {
 }
 
 impl Filter {
-    fn passes(&self, channel: &str, lower: &mut String) -> bool {
+    fn passes(&mut self, channel: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Wanted(ids) => {
-                lower.clear();
-                lower.extend(channel.chars().flat_map(char::to_lowercase));
-                ids.contains(lower.as_str())
-            }
+            Self::Wanted(demand) => demand.passes(channel),
         }
     }
 }

@@ -68,12 +68,12 @@ impl Rooms {
         std::fs::create_dir_all(&config.data_dir).unwrap();
         let store: Arc<dyn StateStore> = mast_store::open_state(&config.data_dir).unwrap().into();
         let accounts = Accounts::open(Arc::clone(&store), &config.limits).unwrap();
-        let catalog = Catalog::open(store, config.bouquets.clone()).unwrap();
+        let catalog = Catalog::open(Arc::clone(&store), config.bouquets.clone()).unwrap();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let outbound = Outbound::new().unwrap();
         let guides = mast_store::open_guide(&config.data_dir).unwrap().into();
         let settings = config.guide.clone();
-        let guide = Guide::open(guides, catalog.clone(), outbound.clone(), &config.data_dir, settings).unwrap();
+        let guide = Guide::open(guides, store, catalog.clone(), outbound.clone(), &config.data_dir, settings).unwrap();
         let rooms = extensions::Rooms {
             outbound,
             kv: mast_store::open_plugin_kv(&config.data_dir).unwrap().into(),

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// A server of one file, whatever the path.
+/// A server of one file, whatever the path, and of answers to what says otherwise.
 pub(crate) struct FileServer {
     address: std::net::SocketAddr,
     state: Arc<Mutex<State>>,
@@ -21,6 +21,8 @@ struct State {
     version: u64,
     manner: Manner,
     requests: Vec<Asked>,
+    /// Bodies for what is asked for with these words in it; the last one counts.
+    answers: Vec<(String, Arc<Vec<u8>>)>,
 }
 
 /// How it answers.
@@ -38,6 +40,8 @@ pub(crate) enum Manner {
 /// What was asked for, and the status that was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
+    /// Path and query.
+    pub(crate) target: String,
     pub(crate) status: u16,
     pub(crate) range: Option<String>,
     pub(crate) if_range: Option<String>,
@@ -75,6 +79,11 @@ impl FileServer {
         state.version += 1;
     }
 
+    /// Answers with this body whatever has these words in its path or query.
+    pub(crate) fn answer(&self, words: &str, body: impl Into<Vec<u8>>) {
+        self.state.lock().unwrap().answers.push((words.to_owned(), Arc::new(body.into())));
+    }
+
     pub(crate) fn behave(&self, manner: Manner) {
         self.state.lock().unwrap().manner = manner;
     }
@@ -92,6 +101,7 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
         }
     }
     let head = String::from_utf8_lossy(&head).into_owned();
+    let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
     let field = |name: &str| {
         let lines = head.lines().filter_map(|line| line.split_once(':'));
         lines.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
@@ -102,7 +112,9 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
         if matches!(manner, Manner::BreaksOnce(_)) {
             state.manner = Manner::Well;
         }
-        (Arc::clone(&state.body), format!("\"v{}\"", state.version), manner)
+        let own = state.answers.iter().rev().find(|(words, _)| target.contains(words.as_str()));
+        let body = own.map_or(&state.body, |(_, body)| body);
+        (Arc::clone(body), format!("\"v{}\"", state.version), manner)
     };
     let (range, if_range, if_none_match) = (field("range"), field("if-range"), field("if-none-match"));
     let from = range
@@ -117,7 +129,7 @@ async fn serve(mut socket: TcpStream, state: Arc<Mutex<State>>) {
         }
         (_, None) => (200, &body[..], String::new()),
     };
-    state.lock().unwrap().requests.push(Asked { status, range, if_range, if_none_match });
+    state.lock().unwrap().requests.push(Asked { target, status, range, if_range, if_none_match });
     let length = sent.len();
     let head =
         format!("HTTP/1.1 {status} X\r\netag: {tag}\r\n{more}content-length: {length}\r\nconnection: close\r\n\r\n");

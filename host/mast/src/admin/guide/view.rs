@@ -5,7 +5,8 @@ use mast_model::{ChannelId, GuideText, Programme};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::guide::NowNext;
+use super::links::LinkView;
+use crate::guide::{NowNext, pick};
 
 /// A programme.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,26 +83,19 @@ pub(super) struct NowView {
 pub(super) struct ChannelGuideView {
     /// The channel.
     pub(super) channel: u32,
-    /// Where its programmes come from; null where it has no guide.
-    pub(super) guide: Option<String>,
-    /// The guide's id for the channel.
-    pub(super) guide_channel: Option<String>,
+    /// Where its programmes come from, the guide that counts most first; empty where none knows it.
+    pub(super) links: Vec<LinkView>,
     /// By start.
     pub(super) programmes: Vec<ProgrammeView>,
 }
 
-/// The text in a language, or else the preferred one.
-fn text(texts: &[GuideText], lang: Option<&str>) -> Option<String> {
-    let fits = |text: &&GuideText| {
-        let (Some(has), Some(wanted)) = (&text.lang, lang) else { return false };
-        let primary = |tag: &str| tag.split(['-', '_']).next().unwrap_or_default().to_lowercase();
-        primary(has) == primary(wanted)
-    };
-    texts.iter().find(fits).or(texts.first()).map(|text| text.value.clone())
+/// The text in the first of these languages that is there, or else the guide's preferred one.
+fn text(texts: &[GuideText], languages: &[String]) -> Option<String> {
+    pick(texts, languages).map(|text| text.value.clone())
 }
 
 impl ProgrammeView {
-    pub(super) fn of(programme: &Programme, lang: Option<&str>) -> Self {
+    pub(super) fn of(programme: &Programme, languages: &[String]) -> Self {
         let details = &programme.details;
         let credit = |one: &mast_model::GuideCredit| CreditView {
             role: one.role.clone(),
@@ -115,9 +109,9 @@ impl ProgrammeView {
         Self {
             start: programme.start,
             stop: programme.stop,
-            title: text(&details.titles, lang).unwrap_or_default(),
-            sub_title: text(&details.sub_titles, lang),
-            description: text(&details.descriptions, lang),
+            title: text(&details.titles, languages).unwrap_or_default(),
+            sub_title: text(&details.sub_titles, languages),
+            description: text(&details.descriptions, languages),
             categories: details.categories.iter().map(|category| category.value.clone()).collect(),
             credits: details.credits.iter().map(credit).collect(),
             episode_numbers: details.episode_numbers.iter().map(number).collect(),
@@ -127,21 +121,30 @@ impl ProgrammeView {
     }
 }
 
+/// A programme that was found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HitView {
+    /// The channel.
+    pub(super) channel: u32,
+    /// The programme.
+    pub(super) programme: ProgrammeView,
+}
+
 impl RowView {
-    pub(super) fn of(channel: ChannelId, programmes: &[Programme], lang: Option<&str>) -> Self {
+    pub(super) fn of(channel: ChannelId, programmes: &[Programme], languages: &[String]) -> Self {
         let cell = |programme: &Programme| CellView {
             start: programme.start,
             stop: programme.stop,
-            title: text(&programme.details.titles, lang).unwrap_or_default(),
-            sub_title: text(&programme.details.sub_titles, lang),
+            title: text(&programme.details.titles, languages).unwrap_or_default(),
+            sub_title: text(&programme.details.sub_titles, languages),
         };
         Self { channel: channel.0, programmes: programmes.iter().map(cell).collect() }
     }
 }
 
 impl NowView {
-    pub(super) fn of(channel: ChannelId, found: Option<&NowNext>, at: Timestamp, lang: Option<&str>) -> Self {
-        let view = |programme| ProgrammeView::of(programme, lang);
+    pub(super) fn of(channel: ChannelId, found: Option<&NowNext>, at: Timestamp, languages: &[String]) -> Self {
+        let view = |programme| ProgrammeView::of(programme, languages);
         Self {
             channel: channel.0,
             now: found.and_then(|found| found.now(at)).map(view),

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use mast_model::{AboveLimit, LineRecord, LineToken, Secret};
 
 use super::super::error::RowProblem;
+use super::super::spreadsheet::{guarded, unguarded};
 use crate::accounts::{LineRequest, LineTerms};
 
 const HEAD: [&str; 19] = [
@@ -74,22 +75,6 @@ fn row(cells: [String; HEAD.len()]) -> Vec<u8> {
     writer.into_inner().unwrap_or_default()
 }
 
-fn is_formula(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n'])
-}
-
-/// A cell that no spreadsheet runs. One that begins with apostrophes of its own gets one more, so that reading gives back what was.
-fn guarded(cell: String) -> String {
-    if is_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell }
-}
-
-fn unguarded(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if is_formula(rest.trim_start_matches('\'')) => rest,
-        _ => cell,
-    }
-}
-
 /// Rows with a head, in any order of columns; columns that are missing or empty say nothing.
 pub(super) fn read(text: &[u8]) -> Result<Vec<LineRequest>, Vec<RowProblem>> {
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text);
@@ -157,6 +142,7 @@ fn line<'a>(cell: impl Fn(&str) -> Option<&'a str>) -> Result<LineRequest, Strin
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::spreadsheet::is_formula;
     use super::*;
 
     fn record(notes: &str) -> LineRecord {

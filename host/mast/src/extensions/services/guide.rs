@@ -1,13 +1,14 @@
 //! The guide of a line as an output reads it: channel by channel, one version of every guide from the first batch to the last.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use mast_model::ChannelId;
 use mast_plugin::records::{self, Pairs};
 use mast_plugin::services::Cursor;
 
-use crate::guide::{Guide, Reading};
+use crate::guide::{Guide, Reading, pick};
 
 /// The contract's largest batch.
 const MAX_BATCH: usize = 1024;
@@ -19,6 +20,8 @@ pub(super) struct GuideCursor {
     channels: std::vec::IntoIter<ChannelId>,
     pending: VecDeque<records::Programme>,
     span: Option<(Timestamp, Timestamp)>,
+    /// Texts are in the first of these that is there.
+    languages: Arc<[String]>,
 }
 
 impl GuideCursor {
@@ -32,7 +35,7 @@ impl GuideCursor {
                 .unwrap_or(Timestamp::MAX)
         };
         let span = (start < stop).then(|| (at(start), at(stop)));
-        Self { reading, channels: channels.into_iter(), pending: VecDeque::new(), span }
+        Self { reading, channels: channels.into_iter(), pending: VecDeque::new(), span, languages: guide.languages() }
     }
 
     /// The programmes of the next channel that has some; false at the end.
@@ -40,7 +43,9 @@ impl GuideCursor {
         let (Some(reading), Some((from, until))) = (&self.reading, self.span) else { return false };
         let Some(channel) = self.channels.next() else { return false };
         match reading.programmes(channel, from, until) {
-            Ok(programmes) => self.pending.extend(programmes.into_iter().map(|one| record(channel, one))),
+            Ok(programmes) => {
+                self.pending.extend(programmes.into_iter().map(|one| record(channel, one, &self.languages)));
+            }
             Err(error) => {
                 tracing::error!(%error, "an output gets no more of the guide");
                 self.reading = None;
@@ -58,9 +63,10 @@ impl Cursor<records::Programme> for GuideCursor {
     }
 }
 
-fn record(channel: ChannelId, programme: mast_model::Programme) -> records::Programme {
+fn record(channel: ChannelId, programme: mast_model::Programme, languages: &[String]) -> records::Programme {
     let unix = |at: Timestamp| u64::try_from(at.as_second()).unwrap_or_default();
-    let first = |texts: &[mast_model::GuideText]| texts.first().map(|text| text.value.clone()).unwrap_or_default();
+    let first =
+        |texts: &[mast_model::GuideText]| pick(texts, languages).map(|text| text.value.clone()).unwrap_or_default();
     let details = &programme.details;
     let (title, sub_title, description) =
         (first(&details.titles), first(&details.sub_titles), first(&details.descriptions));
@@ -71,15 +77,15 @@ fn record(channel: ChannelId, programme: mast_model::Programme) -> records::Prog
         title,
         sub_title,
         description,
-        attrs: attrs(programme.details),
+        attrs: attrs(programme.details, languages),
     }
 }
 
 /// The importer's own, and what has no field of its own, each as often as there are some: `lang` (of the title), `category`, `icon`,
 /// `episode-number:SYSTEM` and `credit:ROLE`, whose value is a name, or `name|part`.
-fn attrs(details: mast_model::ProgrammeDetails) -> Pairs {
+fn attrs(details: mast_model::ProgrammeDetails, languages: &[String]) -> Pairs {
     let mut attrs = details.attrs;
-    let lang = details.titles.into_iter().next().and_then(|title| title.lang);
+    let lang = pick(&details.titles, languages).and_then(|title| title.lang.clone());
     attrs.extend(lang.map(|lang| ("lang".to_owned(), lang)));
     attrs.extend(details.categories.into_iter().map(|category| ("category".to_owned(), category.value)));
     attrs.extend(details.icons.into_iter().map(|icon| ("icon".to_owned(), icon)));

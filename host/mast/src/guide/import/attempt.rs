@@ -12,7 +12,7 @@ use mast_store::guide::{Keep, Provenance, StagingOptions};
 use mast_store::{StoreError, Validator};
 
 use super::judge::{self, Judged};
-use super::{Failure, GuideTask, Memory, WANTED, Wanted};
+use super::{Failure, GuideTask, Memory, WANTED};
 use crate::guide::fetch::{DownloadRequest, Fetched, Input, Patterns, Piece};
 use crate::guide::open::{self, ByteSizeCap, Hint, Progress};
 use crate::guide::sink::{Filter, Held, Remarks, Sink};
@@ -57,14 +57,12 @@ impl GuideTask {
         accept: bool,
         running: &Arc<Running>,
     ) -> Result<Ready, Failure> {
-        let wanted = (!self.entry.settings.keep_all).then(|| self.wanted());
-        let validators = if accept { Vec::new() } else { self.validators(memory, wanted.as_ref()) };
-        if let Some(wanted) = &wanted {
-            memory.tried_for.clone_from(&wanted.hash);
-            if wanted.ids.is_empty() {
-                let message = "no channel has a guide id, so that nothing would be kept; give channels an epg_id, or set keep = \"all\" under [guide]";
-                return Err(Failure { message: message.to_owned(), idle: true, ..Failure::default() });
-            }
+        let tried = self.tried();
+        let validators = if accept { Vec::new() } else { self.validators(memory, &tried.0) };
+        memory.tried_for.clone_from(&tried);
+        if !self.entry.settings.keep_all && self.guide.shared.catalog.channel_ids().is_empty() {
+            let message = "there are no channels yet, so that nothing would be kept; add a source, or set keep = \"all\" under [guide]";
+            return Err(Failure { message: message.to_owned(), idle: true, ..Failure::default() });
         }
         let mut reads = 0;
         loop {
@@ -72,7 +70,7 @@ impl GuideTask {
             // Only from here on: a provider that takes hours to hand out its guide must not keep the others waiting.
             running.step("queued");
             let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
-            let sink = self.begin(wanted.as_ref(), running).await?;
+            let sink = self.begin(running).await?;
             let outcome = self.read(&input.pieces, &sink, running).await;
             let (input, unchanged) = tokio::task::spawn_blocking(move || {
                 let unchanged = input.pieces.iter().all(Piece::is_unchanged);
@@ -81,7 +79,7 @@ impl GuideTask {
             .await
             .map_err(|panic| Failure { message: panic.to_string(), ..Failure::default() })?;
             if unchanged {
-                return self.judge(input, sink, outcome?, wanted, accept, memory).await;
+                return self.judge(input, sink, outcome?, tried.0, accept, memory).await;
             }
             reads += 1;
             if reads == READS {
@@ -114,14 +112,18 @@ impl GuideTask {
         })
     }
 
-    async fn begin(&self, wanted: Option<&Wanted>, running: &Arc<Running>) -> Result<Sink, Failure> {
-        let (store, id) = (Arc::clone(&self.guide.shared.store), self.entry.id.clone());
+    async fn begin(&self, running: &Arc<Running>) -> Result<Sink, Failure> {
+        let (guide, id, all) = (self.guide.clone(), self.entry.id.clone(), self.entry.settings.keep_all);
         let (config, now) = (&self.guide.shared.config, Timestamp::now());
         let keep = Keep { from: now.checked_sub(config.past).ok(), until: now.checked_add(config.future).ok() };
         let options = StagingOptions { keep, search: config.search };
-        let begun = tokio::task::spawn_blocking(move || store.begin(&id, options)).await;
-        let staging = begun.map_err(|panic| Failure { message: panic.to_string(), ..Failure::default() })??;
-        let filter = wanted.map_or(Filter::All, |wanted| Filter::Wanted(Arc::clone(&wanted.ids)));
+        let begin = move || {
+            let filter = if all { Filter::All } else { Filter::Wanted(Box::new(guide.demand(&id))) };
+            Ok::<_, StoreError>((guide.shared.store.begin(&id, options)?, filter))
+        };
+        let begun = tokio::task::spawn_blocking(begin).await;
+        let (staging, filter) =
+            begun.map_err(|panic| Failure { message: panic.to_string(), ..Failure::default() })??;
         Ok(Sink::new(staging, filter, self.entry.settings.shift, Arc::clone(running)))
     }
 
@@ -170,7 +172,7 @@ impl GuideTask {
         input: Input,
         sink: Sink,
         said: Said,
-        wanted: Option<Wanted>,
+        wanted: String,
         accept: bool,
         memory: &mut Memory,
     ) -> Result<Ready, Failure> {
@@ -197,11 +199,10 @@ impl GuideTask {
             return Err(Failure { message, remarks: collected.remarks, refused: true, ..Failure::default() });
         }
         let mut validators = input.validators;
-        if let Some(wanted) = &wanted {
-            let etag = Some(wanted.hash.clone());
-            validators.push(Validator { resource: WANTED.to_owned(), etag, last_modified: None });
+        if collected.kept_channels.is_some() {
+            validators.push(Validator { resource: WANTED.to_owned(), etag: Some(wanted), last_modified: None });
         }
-        memory.imported_for = wanted.map(|wanted| wanted.ids);
+        memory.imported_for = collected.kept_channels;
         let mut attrs = said.attrs;
         attrs.push((judge::SEEN.to_owned(), seen.to_string()));
         let provenance = Provenance { at: Timestamp::now(), validators, attrs };

@@ -1,5 +1,6 @@
 //! Linking, told by invented names.
 
+use jiff::tz::TimeZone;
 use mast_model::GuideText;
 
 use super::*;
@@ -63,7 +64,7 @@ fn linked(name: &str, epg_id: Option<&str>) -> Option<(String, Why, u8)> {
     ];
     let guides = [(instance("guide"), &channels[..])];
     let wanting = [Wanting { id: ChannelId(1), name, epg_id }];
-    let linking = link(&wanting, &guides, &BTreeMap::new(), LinkOptions::default());
+    let linking = link(&wanting, &guides, &BTreeMap::new(), LinkOptions::default(), &mut Memo::default());
     let links = linking.links.get(&ChannelId(1));
     assert_eq!(linking.unlinked.len(), usize::from(links.is_none()), "{name}");
     links.map(|links| (links[0].channel.clone(), links[0].why, links[0].behind))
@@ -112,7 +113,8 @@ fn operators_have_the_last_word_and_the_rest_is_reported() {
         (ChannelId(3), by_hand("second", "c")),
         (ChannelId(5), by_hand("second", "gone")),
     ]);
-    let linking = link(&wanting, &guides, &manual, LinkOptions::default());
+    let mut memo = Memo::default();
+    let linking = link(&wanting, &guides, &manual, LinkOptions::default(), &mut memo);
     let links: Vec<(u32, Vec<&str>)> = linking
         .links
         .iter()
@@ -125,7 +127,10 @@ fn operators_have_the_last_word_and_the_rest_is_reported() {
     let doubt = &linking.review[0];
     assert_eq!((doubt.channel, doubt.guide_channel.as_str()), (ChannelId(4), "b"));
     assert!(doubt.score > 0.7 && doubt.score < 0.9, "{}", doubt.score);
-    assert_eq!(link(&wanting, &guides, &manual, LinkOptions::default()), linking, "the same again");
+    let again = link(&wanting, &guides, &manual, LinkOptions::default(), &mut memo);
+    assert_eq!(again, linking, "the same again, from what is known");
+    memo.keep_for(Vec::new(), LinkOptions::default());
+    assert_eq!(link(&wanting, &guides, &manual, LinkOptions::default(), &mut memo), linking, "and anew");
 
     let wishes = Wishes::new(&wanting, &manual, LinkOptions::default());
     let wanted = |guide: &str, channel: &GuideChannel| wishes.want(&instance(guide), channel);
@@ -140,16 +145,24 @@ fn links_by_hand_are_kept_and_audited() {
     let store = mast_store::open_state(folder.path()).unwrap();
     let change = mast_store::Change::by(mast_store::Actor::machine("test"));
     let link = ManualLink::Guide { guide: instance("guide"), channel: "one".to_owned() };
-    let links = BTreeMap::from([(ChannelId(1), Some(link.clone())), (ChannelId(2), Some(ManualLink::NoGuide))]);
-    manual::set(&*store, &change, &links).unwrap();
-    manual::set(&*store, &change, &BTreeMap::from([(ChannelId(2), None), (ChannelId(3), None)])).unwrap();
-    manual::set(&*store, &change, &BTreeMap::from([(ChannelId(1), Some(link.clone()))])).unwrap();
+    let by_hand = |link: &ManualLink| manual::ByHand { link: Some(link.clone()), ..manual::ByHand::default() };
+    let moved = manual::ByHand { link: None, shift: -3_600, zone: Some(TimeZone::get("Europe/Berlin").unwrap()) };
+    let all = BTreeMap::from([
+        (ChannelId(1), by_hand(&link)),
+        (ChannelId(2), by_hand(&ManualLink::NoGuide)),
+        (ChannelId(4), moved.clone()),
+    ]);
+    manual::set(&*store, &change, &all).unwrap();
+    let nothing = manual::ByHand::default();
+    manual::set(&*store, &change, &BTreeMap::from([(ChannelId(2), nothing.clone()), (ChannelId(3), nothing)])).unwrap();
+    manual::set(&*store, &change, &BTreeMap::from([(ChannelId(1), by_hand(&link))])).unwrap();
     drop(store);
     let store = mast_store::open_state(folder.path()).unwrap();
-    assert_eq!(manual::load(&*store).unwrap(), BTreeMap::from([(ChannelId(1), link)]));
+    let expected = BTreeMap::from([(ChannelId(1), by_hand(&link)), (ChannelId(4), moved)]);
+    assert_eq!(manual::load(&*store).unwrap(), expected);
     let log = store.audit_log(u64::MAX, 10, &|entry| entry.action == "guide.link").unwrap();
     let subjects: Vec<&str> = log.iter().map(|entry| entry.subject.as_str()).collect();
-    assert_eq!(subjects, ["channel/2", "channel/2", "channel/1"], "newest first, and only what changed");
+    assert_eq!(subjects, ["channel/2", "channel/4", "channel/2", "channel/1"], "newest first, and only what changed");
 }
 
 #[test]
@@ -174,7 +187,8 @@ fn misspelt_names_are_found_among_thousands() {
         .collect();
     let wanting: Vec<Wanting<'_>> =
         names.iter().zip(1..).map(|(name, id)| Wanting { id: ChannelId(id), name, epg_id: None }).collect();
-    let linking = link(&wanting, &[(instance("guide"), &guide)], &BTreeMap::new(), LinkOptions::default());
+    let linking =
+        link(&wanting, &[(instance("guide"), &guide)], &BTreeMap::new(), LinkOptions::default(), &mut Memo::default());
     let right = wanting.iter().zip(guide.iter().step_by(5)).filter(|(wanting, channel)| {
         linking.links.get(&wanting.id).is_some_and(|links| links[0].channel == channel.id)
     });
