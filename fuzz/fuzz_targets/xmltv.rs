@@ -7,7 +7,7 @@ use std::io::BufReader;
 use epg_xmltv::import::{Sink, read};
 use libfuzzer_sys::fuzz_target;
 use mast_sdk::Result;
-use mast_sdk::epg::{GuideChannel, Programme};
+use mast_sdk::epg::{GuideChannel, PackedProgramme, Programme};
 use mast_sdk::time::Zones;
 
 #[derive(Default, PartialEq, Debug)]
@@ -28,7 +28,8 @@ impl Sink for Seen {
         Ok(!channel.contains('u'))
     }
 
-    fn programme(&mut self, programme: Programme) -> Result<()> {
+    fn programme(&mut self, programme: &PackedProgramme) -> Result<()> {
+        let programme = Programme::from(programme);
         assert!(!programme.channel.is_empty() && programme.stop.is_none_or(|stop| stop > programme.start));
         assert!(!programme.titles.is_empty() && programme.titles.iter().all(|title| !title.value.is_empty()));
         self.programmes.push(format!("{programme:?}"));

@@ -3,7 +3,10 @@
 //! A guide channel belongs to its guide and is named by the guide's own id; which channel of the catalogue it is for is decided
 //! elsewhere. Nothing here merges guides or mends times.
 
+pub mod bytes;
+pub mod details;
 mod fold;
+pub mod packed;
 
 pub use fold::{fold, folded_words};
 

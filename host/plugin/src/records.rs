@@ -1,5 +1,8 @@
 //! The records of `wit/` as plain Rust. Field meanings are documented there.
 
+use mast_model::guide::details;
+use mast_model::guide::packed::PackedProgrammes;
+
 /// `mast:base/types.attrs` and `headers`.
 pub type Pairs = Vec<(String, String)>;
 
@@ -254,4 +257,32 @@ pub struct GuideProgramme {
     pub episode_numbers: Pairs,
     pub icons: Vec<String>,
     pub attrs: Pairs,
+}
+
+impl GuideProgramme {
+    /// All programmes of a batch.
+    pub fn unpack(batch: &PackedProgrammes) -> Vec<Self> {
+        let texts = |texts: Vec<mast_model::GuideText>| {
+            texts.into_iter().map(|text| GuideText { lang: text.lang, value: text.value }).collect()
+        };
+        let credit =
+            |credit: mast_model::GuideCredit| GuideCredit { role: credit.role, name: credit.name, part: credit.part };
+        let one = |packed: mast_model::guide::packed::PackedProgramme<'_>| {
+            let details = details::get(packed.details).expect("a batch was checked when it came");
+            Self {
+                channel: packed.channel.to_owned(),
+                start: packed.start,
+                stop: packed.stop,
+                titles: texts(details.titles),
+                sub_titles: texts(details.sub_titles),
+                descriptions: texts(details.descriptions),
+                categories: texts(details.categories),
+                credits: details.credits.into_iter().map(credit).collect(),
+                episode_numbers: details.episode_numbers.into_iter().map(|one| (one.system, one.value)).collect(),
+                icons: details.icons,
+                attrs: details.attrs,
+            }
+        };
+        batch.iter().map(one).collect()
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use mast_model::guide::packed::PackedProgrammes;
 use mast_model::{DestinationRules, InstanceId};
 
 use crate::records::{
@@ -155,6 +156,10 @@ pub trait GuideSink: Send + 'static {
     fn channels(&mut self, batch: Vec<GuideChannel>) -> Result<(), ServiceError>;
     /// Adds programmes, in any order.
     fn programmes(&mut self, batch: Vec<GuideProgramme>) -> Result<(), ServiceError>;
+    /// Adds programmes that are packed, in any order. A sink that keeps bytes takes them as they are.
+    fn packed(&mut self, batch: PackedProgrammes) -> Result<(), ServiceError> {
+        self.programmes(GuideProgramme::unpack(&batch))
+    }
     /// Whether programmes of these guide channels are kept, one answer for each; `true` for a channel that was never added.
     fn wanted(&mut self, channels: &[String]) -> Vec<bool> {
         vec![true; channels.len()]

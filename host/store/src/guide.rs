@@ -8,8 +8,6 @@
 
 mod block;
 mod buffer;
-mod bytes;
-mod details;
 mod file;
 mod index;
 mod record;
@@ -29,6 +27,7 @@ pub use record::{
 use std::ops::ControlFlow;
 
 use jiff::Timestamp;
+use mast_model::guide::packed::PackedProgrammes;
 use mast_model::{GuideChannel, InstanceId, Programme};
 
 use crate::StoreError;
@@ -52,6 +51,8 @@ pub trait Staging: Send + 'static {
     fn channels(&mut self, batch: Vec<GuideChannel>) -> Result<(), StoreError>;
     /// Adds programmes in any order, also of channels that are not in `channels`; of two that start at once the last one pushed stays.
     fn programmes(&mut self, batch: Vec<ImportedProgramme>) -> Result<(), StoreError>;
+    /// Adds programmes that are packed; the same as [`Staging::programmes`], but nothing is made of their texts.
+    fn packed(&mut self, batch: PackedProgrammes) -> Result<(), StoreError>;
     /// What was taken up so far; lags behind what was pushed.
     fn counts(&self) -> GuideCounts;
     /// Writes out what is still queued, so that the counts are final: the caller judges by them whether to commit.
@@ -98,7 +99,9 @@ pub trait GuideSnapshot: Send {
 /// Reads bytes that nobody wrote, in every way that bytes of the file are read.
 #[cfg(test)]
 pub(crate) fn read_anything(bytes: &[u8]) {
+    use mast_model::guide::details;
+
     drop((block::unpack(bytes, 20_000), details::get(bytes), index::order(bytes)));
-    let _ = details::each_text(bytes, |_, _| {});
+    let _ = details::each_text(bytes, |_| true, |_, _| {});
     index::mark_anything(bytes);
 }

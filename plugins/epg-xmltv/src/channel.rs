@@ -31,7 +31,7 @@ pub(crate) fn read(id: String, content: &str, remarks: &mut Remarks) -> (GuideCh
             }
             Token::Open { name, attributes, closed, .. } => {
                 finish(&mut channel, open.take(), &mut text);
-                let mut own = |name| attribute(attributes.as_bytes(), name).map(|raw| value(raw, remarks));
+                let mut own = |name| attribute(attributes.as_bytes(), name).map(|raw| value(raw, remarks).into_owned());
                 match name {
                     "icon" => channel.icons.extend(own("src").filter(|_| channel.icons.len() < MOST)),
                     _ if closed => {}

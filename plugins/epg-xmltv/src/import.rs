@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead};
 
-use mast_sdk::epg::{Guide, GuideChannel, Programme};
+use mast_sdk::epg::{Guide, GuideChannel, PackedProgramme};
 use mast_sdk::time::{self, NoTime, Zones};
 use mast_sdk::{Error, Result, Summary};
 
 use crate::markup::attribute;
-use crate::programme::Head;
+use crate::programme::Scratch;
 use crate::remarks::Remarks;
 use crate::scan::{Content, Found, Kind, Scanner};
 use crate::{channel, programme, text};
@@ -24,7 +24,7 @@ pub trait Sink {
     /// Whether programmes of this channel are kept.
     fn wanted(&mut self, channel: &str) -> Result<bool>;
     /// A programme.
-    fn programme(&mut self, programme: Programme) -> Result<()>;
+    fn programme(&mut self, programme: &PackedProgramme) -> Result<()>;
     /// Something was mended or left out.
     fn warn(&mut self, item: &str, message: &str);
 }
@@ -38,8 +38,8 @@ impl Sink for Guide<'_> {
         Guide::wanted(self, channel)
     }
 
-    fn programme(&mut self, programme: Programme) -> Result<()> {
-        Guide::programme(self, programme)
+    fn programme(&mut self, programme: &PackedProgramme) -> Result<()> {
+        Guide::packed(self, programme)
     }
 
     fn warn(&mut self, item: &str, message: &str) {
@@ -56,7 +56,7 @@ struct Import<'s, S> {
     declared: HashSet<u64>,
     /// The channel of the last programme, as written, and whether it is wanted.
     last: (Vec<u8>, String, bool),
-    text: String,
+    scratch: Scratch,
     channels: u64,
     programmes: u64,
     unwanted: u64,
@@ -72,7 +72,7 @@ pub fn read<S: Sink>(input: impl BufRead, zones: Zones, out: &mut S) -> Result<S
         remarks: Remarks::default(),
         declared: HashSet::new(),
         last: (Vec::new(), String::new(), true),
-        text: String::new(),
+        scratch: Scratch::default(),
         channels: 0,
         programmes: 0,
         unwanted: 0,
@@ -147,7 +147,8 @@ impl<S: Sink> Import<'_, S> {
 
     fn channel<R: BufRead>(&mut self, scanner: &mut Scanner<R>, closed: bool) -> Result<()> {
         let position = scanner.position();
-        let id = attribute(scanner.tag(), "id").map(|raw| text::value(raw, &mut self.remarks)).unwrap_or_default();
+        let id = attribute(scanner.tag(), "id").map(|raw| text::value(raw, &mut self.remarks).into_owned());
+        let id = id.unwrap_or_default();
         if !self.content(scanner, Kind::Channel, closed)? {
             return Ok(());
         }
@@ -178,7 +179,7 @@ impl<S: Sink> Import<'_, S> {
         let raw = attribute(scanner.tag(), "channel").unwrap_or_default();
         if raw != self.last.0 || raw.is_empty() {
             let raw = raw.to_vec();
-            let id = text::value(&raw, &mut self.remarks);
+            let id = text::value(&raw, &mut self.remarks).into_owned();
             let wanted = id.is_empty() || id.len() > channel::ID || self.out.wanted(&id)?;
             self.last = (raw, id, wanted);
         }
@@ -194,34 +195,27 @@ impl<S: Sink> Import<'_, S> {
         if !self.content(scanner, Kind::Programme, closed)? {
             return Ok(());
         }
-        let head = match head {
-            Ok(head) => head,
-            Err(why) => {
-                self.leave_out(Kind::Programme, position, why);
-                return Ok(());
-            }
-        };
+        if let Err(why) = head {
+            self.leave_out(Kind::Programme, position, why);
+            return Ok(());
+        }
         let content = text::readable(scanner.content());
         let tag = text::readable(scanner.tag());
-        let (programme, used) = programme::read(head, &tag, &content, &mut self.text, &mut self.remarks);
+        let (is_whole, used) = programme::read(&tag, &content, &mut self.scratch, &mut self.remarks);
         let borrowed = matches!(content, std::borrow::Cow::Borrowed(_));
         if used < content.len() && borrowed {
             scanner.give_back(used);
         }
-        match programme {
-            Some(programme) => {
-                self.programmes += 1;
-                self.out.programme(programme)
-            }
-            None => {
-                self.skipped += 1;
-                Ok(())
-            }
+        if !is_whole {
+            self.skipped += 1;
+            return Ok(());
         }
+        self.programmes += 1;
+        self.out.programme(&self.scratch.programme)
     }
 
-    /// Channel and times.
-    fn head(&mut self, tag: &[u8]) -> Result<Head, &'static str> {
+    /// Begins a programme with its channel and times.
+    fn head(&mut self, tag: &[u8]) -> Result<(), &'static str> {
         let (_, channel, _) = &self.last;
         if channel.is_empty() || channel.len() > channel::ID {
             return Err("it has no channel, or an id of more than 256 bytes");
@@ -249,7 +243,8 @@ impl<S: Sink> Import<'_, S> {
                 None
             }
         };
-        Ok(Head { channel: channel.clone(), start, stop })
+        self.scratch.programme.begin(channel, start, stop);
+        Ok(())
     }
 
     fn finish<R: BufRead>(mut self, scanner: &Scanner<R>) -> Result<Summary> {

@@ -1,6 +1,6 @@
 //! The content of one element as texts and tags. Nothing is checked against anything: a mistake costs no more than where it stands.
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 /// A piece of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,18 +72,32 @@ impl<'a> Tokens<'a> {
 
 /// Where a tag ends: at its `>`, or before a `<` that has no place in it.
 fn tag_end(rest: &[u8]) -> usize {
-    let mut quote = 0;
-    for (index, &byte) in rest.iter().enumerate() {
-        match byte {
-            b'>' if quote == 0 => return index,
-            b'<' => return index,
-            b'"' | b'\'' if quote == 0 => quote = byte,
-            _ if byte == quote => quote = 0,
-            _ => {}
+    let mut at = 0;
+    while let Some(found) = rest[at..].iter().position(|&byte| SIGNS[usize::from(byte)]) {
+        at += found;
+        let quote = rest[at];
+        if quote == b'>' || quote == b'<' {
+            return at;
+        }
+        at += 1;
+        match memchr2(quote, b'<', &rest[at..]) {
+            Some(found) if rest[at + found] == quote => at += found + 1,
+            Some(found) => return at + found,
+            None => break,
         }
     }
     rest.len()
 }
+
+/// What means something between `<` and `>`.
+const SIGNS: [bool; 256] = {
+    let mut signs = [false; 256];
+    signs[b'<' as usize] = true;
+    signs[b'>' as usize] = true;
+    signs[b'"' as usize] = true;
+    signs[b'\'' as usize] = true;
+    signs
+};
 
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;

@@ -1,6 +1,8 @@
-//! One `<programme>` as the host's record. Children may come in any order, any number of times, unclosed, with markup inside.
+//! One `<programme>` as the host's record, packed as it is read. Children may come in any order, any number of times, unclosed, with markup inside.
 
-use mast_sdk::epg::{Credit, EpisodeNumber, Programme, Text};
+use std::borrow::Cow;
+
+use mast_sdk::epg::PackedProgramme;
 
 use crate::element::Element;
 use crate::markup::{Token, Tokens, attribute};
@@ -23,42 +25,52 @@ struct Leaf<'a> {
     attributes: &'a str,
 }
 
-/// What is known of a programme before its content is read.
-pub(crate) struct Head {
-    pub(crate) channel: String,
-    pub(crate) start: u64,
-    pub(crate) stop: Option<u64>,
+/// Memory that serves one programme after the other.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// What was read, and its channel and times before.
+    pub(crate) programme: PackedProgramme,
+    text: String,
+    joined: String,
 }
 
 struct Reader<'a, 's> {
-    programme: Programme,
+    programme: &'s mut PackedProgramme,
     container: Option<Leaf<'a>>,
     leaf: Option<Leaf<'a>>,
     /// Inside an element whose text is nobody's: a person's picture.
     muted: Option<&'a str>,
+    /// The text of the open element, where it came in one piece with nothing to resolve in it.
+    plain: Option<&'a str>,
+    /// The text of the open element, else.
     text: &'s mut String,
+    /// The language of the open subtitles.
+    language: String,
+    joined: &'s mut String,
     remarks: &'s mut Remarks,
 }
 
 /// Reads the content. The number says how much of it is the programme's: less than all, where something begins that cannot be part of
-/// one. None where there is no title.
-pub(crate) fn read(
-    head: Head,
-    tag: &str,
-    content: &str,
-    text: &mut String,
-    remarks: &mut Remarks,
-) -> (Option<Programme>, usize) {
+/// one. False where there is no title.
+pub(crate) fn read(tag: &str, content: &str, scratch: &mut Scratch, remarks: &mut Remarks) -> (bool, usize) {
+    let Scratch { programme, text, joined } = scratch;
     text.clear();
-    let mut programme = Programme::new(head.channel, head.start, "");
-    programme.titles.clear();
-    programme.stop = head.stop;
-    let mut reader = Reader { programme, container: None, leaf: None, muted: None, text, remarks };
+    let mut reader = Reader {
+        programme,
+        container: None,
+        leaf: None,
+        muted: None,
+        plain: None,
+        text,
+        language: String::new(),
+        joined,
+        remarks,
+    };
     let mut used = content.len();
     for token in Tokens::new(content) {
         match token {
-            Token::Text(text) => reader.text(text, true),
-            Token::Literal(text) => reader.text(text, false),
+            Token::Text(text) => reader.add(text, true),
+            Token::Literal(text) => reader.add(text, false),
             Token::Open { name, attributes, closed, at } => {
                 let element = Element::of(name);
                 if element == Some(Element::Outside) {
@@ -77,12 +89,27 @@ pub(crate) fn read(
 }
 
 impl<'a> Reader<'a, '_> {
-    fn text(&mut self, text: &str, references: bool) {
+    fn add(&mut self, text: &'a str, references: bool) {
         if self.leaf.is_none() || self.muted.is_some() {
-        } else if references {
+            return;
+        }
+        let references = references && memchr::memchr(b'&', text.as_bytes()).is_some();
+        if !references && self.plain.is_none() && self.text.is_empty() {
+            self.plain = Some(text);
+            return;
+        }
+        self.gather();
+        if references {
             resolve(text, self.text, self.remarks);
         } else {
             self.text.push_str(text);
+        }
+    }
+
+    /// More is to come behind the first piece.
+    fn gather(&mut self) {
+        if let Some(plain) = self.plain.take() {
+            self.text.push_str(plain);
         }
     }
 
@@ -90,6 +117,7 @@ impl<'a> Reader<'a, '_> {
         let Some(element) = element else {
             // Markup in a text: words on both sides of it stay apart.
             if self.leaf.is_some() && matches!(name, "br" | "p" | "li" | "div") {
+                self.gather();
                 self.text.push('\n');
             }
             return;
@@ -131,17 +159,13 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn item(programme: &Programme) -> String {
-        format!("the programme of {} at {}", programme.channel, programme.start)
-    }
-
     fn note(&mut self, what: &'static str) {
-        let programme = &self.programme;
-        self.remarks.note(|| Self::item(programme), what);
+        let programme = &*self.programme;
+        self.remarks.note(|| format!("the programme of {} at {}", programme.channel(), programme.start()), what);
     }
 
     /// A value of the open element's attributes, references resolved; none where it is empty.
-    fn attribute(&mut self, leaf: Leaf<'a>, name: &str) -> Option<String> {
+    fn attribute(&mut self, leaf: Leaf<'a>, name: &str) -> Option<Cow<'a, str>> {
         let raw = attribute(leaf.attributes.as_bytes(), name)?;
         let value = value(raw, self.remarks);
         if value.len() > URL {
@@ -151,52 +175,66 @@ impl<'a> Reader<'a, '_> {
         (!value.is_empty()).then_some(value)
     }
 
-    fn keep(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        if self.programme.attrs.len() < MOST {
-            self.programme.attrs.push((key.into(), value.into()));
+    fn keep(&mut self, key: &str, value: &str) {
+        if self.programme.attrs() < MOST {
+            self.programme.attr(key, value);
         } else {
             self.note(TOO_MANY);
         }
     }
 
     /// `key`, or `key:SYSTEM` where the element names one.
-    fn keep_of_system(&mut self, leaf: Leaf<'a>, key: &str, attribute: &str, value: String) {
+    fn keep_of_system(&mut self, leaf: Leaf<'a>, key: &str, attribute: &str, value: &str) {
         match self.attribute(leaf, attribute) {
-            Some(system) => self.keep(format!("{key}:{system}"), value),
+            Some(system) => {
+                let mut joined = self.joined(key, &system);
+                self.keep(&joined, value);
+                std::mem::swap(self.joined, &mut joined);
+            }
             None => self.keep(key, value),
         }
+    }
+
+    /// Both with a colon between them, in memory that is to be given back.
+    fn joined(&mut self, one: &str, other: &str) -> String {
+        let mut joined = std::mem::take(self.joined);
+        joined.clear();
+        for part in [one, ":", other] {
+            joined.push_str(part);
+        }
+        joined
     }
 
     /// An element whose text is complete.
     fn finish(&mut self) {
         let Some(leaf) = self.leaf.take() else { return };
         self.muted = None;
+        let mut gathered = std::mem::take(self.text);
+        let text = self.plain.take().unwrap_or(&gathered);
         let longest = leaf.element.longest();
-        if self.text.len() > longest && self.text.trim().len() > longest {
+        if text.len() > longest && text.trim().len() > longest {
             self.note(TOO_LONG);
         }
-        let own = tidy(self.text, leaf.element.has_lines(), longest).into_owned();
-        self.text.clear();
-        if own.is_empty() {
+        let own = tidy(text, leaf.element.has_lines(), longest);
+        match leaf.element {
             // These say something by being there.
-            match leaf.element {
-                Element::Premiere => self.keep("premiere", "true"),
-                Element::LastChance => self.keep("last-chance", "true"),
-                _ => {}
-            }
-            return;
+            Element::Premiere if own.is_empty() => self.keep("premiere", "true"),
+            Element::LastChance if own.is_empty() => self.keep("last-chance", "true"),
+            _ if own.is_empty() => {}
+            _ => self.place(leaf, &own),
         }
-        self.place(leaf, own);
+        gathered.clear();
+        *self.text = gathered;
     }
 
-    fn place(&mut self, leaf: Leaf<'a>, own: String) {
+    fn place(&mut self, leaf: Leaf<'a>, own: &str) {
         match leaf.element {
             Element::Title | Element::SubTitle | Element::Description | Element::Category => self.texts(leaf, own),
             Element::Person => self.person(leaf, own),
             Element::EpisodeNumber => {
-                let system = self.attribute(leaf, "system").unwrap_or_else(|| "onscreen".to_owned());
-                if self.programme.episode_numbers.len() < MOST {
-                    self.programme.episode_numbers.push(EpisodeNumber { system, value: own });
+                let system = self.attribute(leaf, "system");
+                if self.programme.episode_numbers() < MOST {
+                    self.programme.episode_number(system.as_deref().unwrap_or("onscreen"), own);
                 } else {
                     self.note(TOO_MANY);
                 }
@@ -206,11 +244,11 @@ impl<'a> Reader<'a, '_> {
             Element::Country => self.keep("country", own),
             Element::Language => match self.container.map(|container| container.element) {
                 // Kept by `leave`, behind the type.
-                Some(Element::Subtitles) => *self.text = own,
+                Some(Element::Subtitles) => own.clone_into(&mut self.language),
                 _ => self.keep("language", own),
             },
             Element::OriginalLanguage => self.keep("original-language", own),
-            Element::Length => self.length(leaf, &own),
+            Element::Length => self.length(leaf, own),
             Element::Url if own.len() <= URL => self.keep("url", own),
             Element::Image if own.len() <= URL => self.keep_of_system(leaf, "image", "type", own),
             Element::Url | Element::Image => self.note("a URL is too long; it is left out"),
@@ -231,27 +269,25 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn texts(&mut self, leaf: Leaf<'a>, own: String) {
+    fn texts(&mut self, leaf: Leaf<'a>, own: &str) {
         let lang = self.attribute(leaf, "lang");
-        let list = match leaf.element {
-            Element::Title => &mut self.programme.titles,
-            Element::SubTitle => &mut self.programme.sub_titles,
-            Element::Description => &mut self.programme.descriptions,
-            _ => &mut self.programme.categories,
-        };
-        if list.len() < MOST {
-            list.push(Text { lang, value: own });
-        } else {
-            self.note(TOO_MANY);
+        let lang = lang.as_deref();
+        let programme = &mut *self.programme;
+        match leaf.element {
+            Element::Title if programme.titles() < MOST => programme.title(lang, own),
+            Element::SubTitle if programme.sub_titles() < MOST => programme.sub_title(lang, own),
+            Element::Description if programme.descriptions() < MOST => programme.description(lang, own),
+            Element::Category if programme.categories() < MOST => programme.category(lang, own),
+            _ => self.note(TOO_MANY),
         }
     }
 
-    fn person(&mut self, leaf: Leaf<'a>, own: String) {
+    fn person(&mut self, leaf: Leaf<'a>, own: &str) {
         let part = self.attribute(leaf, "role");
         let guest = attribute(leaf.attributes.as_bytes(), "guest") == Some(b"yes");
         let role = if guest { "guest" } else { leaf.name };
-        if self.programme.credits.len() < MOST {
-            self.programme.credits.push(Credit { role: role.to_owned(), name: own, part });
+        if self.programme.credits() < MOST {
+            self.programme.credit(role, own, part.as_deref());
         } else {
             self.note(TOO_MANY);
         }
@@ -264,12 +300,12 @@ impl<'a> Reader<'a, '_> {
             _ => 60,
         };
         match own.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
-            Some(seconds) => self.keep("length", seconds.to_string()),
+            Some(seconds) => self.keep("length", &seconds.to_string()),
             None => self.note("its length is not a number; it is left out"),
         }
     }
 
-    fn rating(&mut self, own: String) {
+    fn rating(&mut self, own: &str) {
         let Some(container) = self.container else { return };
         match container.element {
             Element::Rating => self.keep_of_system(container, "rating", "system", own),
@@ -283,15 +319,15 @@ impl<'a> Reader<'a, '_> {
         match leaf.element {
             Element::Icon if self.container.is_none() => {
                 let Some(src) = self.attribute(leaf, "src") else { return };
-                if self.programme.icons.len() < MOST {
-                    self.programme.icons.push(src);
+                if self.programme.icons() < MOST {
+                    self.programme.icon(&src);
                 }
             }
             Element::PreviouslyShown => {
-                let when = self.attribute(leaf, "start").unwrap_or_else(|| "true".to_owned());
-                self.keep("previously-shown", when);
+                let when = self.attribute(leaf, "start");
+                self.keep("previously-shown", when.as_deref().unwrap_or("true"));
                 if let Some(channel) = self.attribute(leaf, "channel") {
-                    self.keep("previously-shown-channel", channel);
+                    self.keep("previously-shown-channel", &channel);
                 }
             }
             Element::New => self.keep("new", "true"),
@@ -305,12 +341,12 @@ impl<'a> Reader<'a, '_> {
         if container.element != Element::Subtitles {
             return;
         }
-        let language = std::mem::take(self.text);
-        match (self.attribute(container, "type"), language.is_empty()) {
-            (Some(kind), true) => self.keep("subtitles", kind),
-            (Some(kind), false) => self.keep("subtitles", format!("{kind}:{language}")),
-            (None, true) => self.keep("subtitles", "onscreen"),
-            (None, false) => self.keep("subtitles", format!("onscreen:{language}")),
+        let (kind, language) = (self.attribute(container, "type"), std::mem::take(&mut self.language));
+        let kind = kind.as_deref().unwrap_or("onscreen");
+        if language.is_empty() {
+            self.keep("subtitles", kind);
+        } else {
+            self.keep("subtitles", &format!("{kind}:{language}"));
         }
     }
 
@@ -330,23 +366,23 @@ impl<'a> Reader<'a, '_> {
             ("videoplus", "videoplus"),
         ] {
             if let Some(value) = self.attribute(leaf, name) {
-                self.keep(key, value);
+                self.keep(key, &value);
             }
         }
         if let Some(clump) = self.attribute(leaf, "clumpidx").filter(|clump| clump != "0/1") {
-            self.keep("clump", clump);
+            self.keep("clump", &clump);
         }
     }
 
-    fn ready(mut self) -> Option<Programme> {
-        if self.programme.titles.is_empty() {
-            if self.programme.sub_titles.is_empty() {
+    fn ready(mut self) -> bool {
+        if self.programme.titles() == 0 {
+            if self.programme.sub_titles() == 0 {
                 self.note("it has no title; it is left out");
-                return None;
+                return false;
             }
             self.note("it has no title; its sub-title stands for it");
-            self.programme.titles = std::mem::take(&mut self.programme.sub_titles);
+            self.programme.swap_titles();
         }
-        Some(self.programme)
+        true
     }
 }

@@ -59,24 +59,28 @@ pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// An attribute's value.
-pub(crate) fn value(raw: &[u8], remarks: &mut Remarks) -> String {
-    let text = readable(raw);
-    if memchr(b'&', raw).is_none() {
-        return tidy(&text, false, usize::MAX).into_owned();
+pub(crate) fn value<'a>(raw: &'a [u8], remarks: &mut Remarks) -> Cow<'a, str> {
+    match readable(raw) {
+        Cow::Borrowed(text) if memchr(b'&', raw).is_none() => tidy(text, false, usize::MAX),
+        text => {
+            let mut resolved = String::with_capacity(raw.len());
+            resolve(&text, &mut resolved, remarks);
+            Cow::Owned(tidy(&resolved, false, usize::MAX).into_owned())
+        }
     }
-    let mut resolved = String::with_capacity(raw.len());
-    resolve(&text, &mut resolved, remarks);
-    tidy(&resolved, false, usize::MAX).into_owned()
 }
 
 /// The text without space around it and control characters in it, at most `longest` bytes. Line ends are kept where `lines` says
 /// so, else every run of space is one space.
 pub(crate) fn tidy(text: &str, lines: bool, longest: usize) -> Cow<'_, str> {
-    let mut text = text.trim();
+    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    let mut text = if is_edge(bytes.first()) && is_edge(bytes.last()) { text } else { text.trim() };
     if text.len() > longest {
         text = text[..text.floor_char_boundary(longest)].trim_end();
     }
-    if !text.bytes().any(|byte| byte < b' ' || byte == 0x7F) {
+    // Without a way out halfway, sixteen bytes are looked at at once.
+    if !text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == 0x7F)) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());

@@ -74,7 +74,10 @@ pub(crate) fn build(
         .args(["--message-format", "json-render-diagnostics"])
         .arg("--target-dir")
         .arg(target_dir)
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", format!("-Clink-arg=-zstack-size={GUEST_STACK}"))
+        .env(
+            "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+            format!("-Clink-arg=-zstack-size={GUEST_STACK} -Ctarget-feature=+simd128"),
+        )
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
     for package in packages {

@@ -1,8 +1,14 @@
 //! Guides: where programme listings come from.
 
+mod packed;
+
 use std::collections::HashMap;
 
 pub use crate::bindings::host::mast::epg::types::{Credit, EpisodeNumber, GuideChannel, Programme, Text};
+pub use packed::PackedProgramme;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use packed::unpack;
+
 use crate::{BATCH, ByteSource, Error, Result, Summary, raw};
 
 /// A guide importer. Export it with `export_plugin!(MyGuide: epg)`.
@@ -15,21 +21,32 @@ pub trait Epg: Sized + 'static {
     fn run(&self, input: &mut ByteSource<'_>, out: &mut Guide<'_>) -> Result<Summary>;
 }
 
-/// Collects one import in batches of [`BATCH`] records.
+/// Collects one import, and hands it to the host in batches.
 pub struct Guide<'a> {
     raw: &'a raw::GuideSink,
     channels: Vec<GuideChannel>,
-    programmes: Vec<Programme>,
+    programmes: packed::Batch,
+    scratch: PackedProgramme,
     /// What the host said of channels, until they are pushed again.
     wanted: HashMap<String, bool>,
 }
+
+/// Bytes of programmes that cross to the host at once, roughly, and how many programmes at most.
+const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_PROGRAMMES: usize = 2_048;
 
 /// Answers that [`Guide::wanted`] remembers; with more channels than this it forgets them all and asks again.
 const ANSWERS: usize = 65_536;
 
 impl<'a> Guide<'a> {
     pub(crate) fn new(raw: &'a raw::GuideSink) -> Self {
-        Self { raw, channels: Vec::new(), programmes: Vec::new(), wanted: HashMap::new() }
+        Self {
+            raw,
+            channels: Vec::new(),
+            programmes: packed::Batch::default(),
+            scratch: PackedProgramme::default(),
+            wanted: HashMap::new(),
+        }
     }
 
     /// Adds a channel of the guide.
@@ -41,8 +58,20 @@ impl<'a> Guide<'a> {
 
     /// Adds a programme; any order will do.
     pub fn programme(&mut self, programme: Programme) -> Result<()> {
+        self.scratch.take(&programme);
+        self.programmes.push(&self.scratch);
+        self.flush_full()
+    }
+
+    /// Adds a programme that is packed already.
+    pub fn packed(&mut self, programme: &PackedProgramme) -> Result<()> {
         self.programmes.push(programme);
-        if self.programmes.len() < BATCH { Ok(()) } else { self.flush() }
+        self.flush_full()
+    }
+
+    fn flush_full(&mut self) -> Result<()> {
+        let full = self.programmes.bytes.len() >= BATCH_BYTES || self.programmes.count >= BATCH_PROGRAMMES;
+        if full { self.flush() } else { Ok(()) }
     }
 
     /// Whether the host keeps programmes of this channel; where it does not, they need not be read at all. Push the channel first:
@@ -52,7 +81,7 @@ impl<'a> Guide<'a> {
         if let Some(&known) = self.wanted.get(channel) {
             return Ok(known);
         }
-        self.flush()?;
+        self.flush_channels()?;
         let answers = self.raw.wanted(&[channel.to_owned()]);
         let wanted = answers.first().copied().unwrap_or(true);
         if self.wanted.len() >= ANSWERS {
@@ -67,13 +96,18 @@ impl<'a> Guide<'a> {
         self.raw.warn(item, message);
     }
 
-    pub(crate) fn flush(&mut self) -> Result<()> {
+    fn flush_channels(&mut self) -> Result<()> {
         if !self.channels.is_empty() {
             self.raw.channels(&self.channels)?;
             self.channels.clear();
         }
-        if !self.programmes.is_empty() {
-            self.raw.programmes(&self.programmes)?;
+        Ok(())
+    }
+
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.flush_channels()?;
+        if self.programmes.count > 0 {
+            self.raw.packed(&self.programmes.bytes)?;
             self.programmes.clear();
         }
         Ok(())

@@ -100,12 +100,18 @@ fn signed(text: &[u8]) -> Option<i64> {
         b'-' => -1,
         _ => return None,
     };
-    let digits: Vec<u8> = written.iter().copied().filter(|&byte| byte != b':').collect();
-    if digits.is_empty() || digits.len() > 4 || !digits.iter().all(u8::is_ascii_digit) {
+    let (mut number, mut digits) = (0, 0);
+    for &byte in written.iter().filter(|&&byte| byte != b':') {
+        if !byte.is_ascii_digit() || digits == 4 {
+            return None;
+        }
+        number = number * 10 + i64::from(byte - b'0');
+        digits += 1;
+    }
+    if digits == 0 {
         return None;
     }
-    let number = digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'));
-    let (hours, minutes) = if digits.len() > 2 { (number / 100, number % 100) } else { (number, 0) };
+    let (hours, minutes) = if digits > 2 { (number / 100, number % 100) } else { (number, 0) };
     (hours <= 18 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 

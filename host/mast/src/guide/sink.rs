@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mast_model::guide::packed::PackedProgrammes;
 use mast_model::{EpisodeNumber, GuideChannel, GuideCredit, GuideText, ProgrammeDetails};
 use mast_plugin::records;
 use mast_plugin::services::{GuideSink, ServiceError};
@@ -146,6 +147,20 @@ impl GuideSink for Sink {
             return Ok(());
         }
         all.push(|staging| staging.programmes(wanted))
+    }
+
+    fn packed(&mut self, mut batch: PackedProgrammes) -> Result<(), ServiceError> {
+        let mut all = self.lock();
+        all.seen += batch.len() as u64;
+        all.running.programmes.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        let mut lower = String::new();
+        batch.retain(|channel| all.filter.passes(channel, &mut lower));
+        batch.shift(all.shift);
+        all.kept += batch.len() as u64;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        all.push(|staging| staging.packed(batch))
     }
 
     fn wanted(&mut self, channels: &[String]) -> Vec<bool> {

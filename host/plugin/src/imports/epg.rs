@@ -1,10 +1,11 @@
 //! `mast:epg`: the sink of an import, and its records as the host's.
 
+use mast_model::guide::packed::{PackedError, PackedProgrammes};
 use wasmtime::component::Resource;
 
 use crate::bindings::base::mast::base::types::PluginError;
 use crate::bindings::epg::mast::epg::{sink, types};
-use crate::imports::{BATCH_MAX, WARN_ITEM_MAX, WARN_MESSAGE_MAX, check_batch};
+use crate::imports::{BATCH_MAX, WARN_ITEM_MAX, WARN_MESSAGE_MAX, check_batch, plugin_error};
 use crate::records;
 use crate::services::GuideSink;
 use crate::state::State;
@@ -34,6 +35,18 @@ impl sink::HostGuideSink for State {
         let sink = self.table.get_mut(&out)?;
         Ok(check_batch(batch.len())
             .and_then(|()| Ok(sink.0.programmes(batch.into_iter().map(Into::into).collect())?)))
+    }
+
+    fn packed(&mut self, out: Resource<GuideOut>, batch: Vec<u8>) -> wasmtime::Result<Result<(), PluginError>> {
+        let sink = self.table.get_mut(&out)?;
+        let refused = |error: PackedError| {
+            let code = match error {
+                PackedError::Bytes(_) | PackedError::Programmes => "limit",
+                PackedError::Version(_) | PackedError::Broken(_) => "malformed",
+            };
+            plugin_error(code, format!("the batch {error}"))
+        };
+        Ok(PackedProgrammes::read(batch).map_err(refused).and_then(|batch| Ok(sink.0.packed(batch)?)))
     }
 
     fn wanted(&mut self, out: Resource<GuideOut>, mut channels: Vec<String>) -> wasmtime::Result<Vec<bool>> {

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::bytes::{Reader, put_bytes, put_number};
+use mast_model::guide::bytes::{Reader, put_bytes, put_number};
 
 /// Seconds of a day, UTC.
 pub(super) const DAY: i64 = 86_400;

@@ -10,14 +10,14 @@ use std::ops::Range;
 
 use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
+use mast_model::guide::bytes::{Reader, put_bytes, put_number};
+use mast_model::guide::details::{Field, each_text};
 use mast_model::guide::folded_words;
 use redb::{ReadableTable, Table};
 
 use crate::db::Fault;
 
 use super::SearchIndex;
-use super::bytes::{Reader, put_bytes, put_number};
-use super::details::{Field, each_text};
 
 /// Bytes of a row of words, roughly: a page.
 const ROW_BYTES: usize = 3_600;
@@ -73,13 +73,10 @@ impl Draft {
         if self.depth == SearchIndex::None {
             return;
         }
-        let mut scratch = std::mem::take(&mut self.word);
-        // What the host encoded itself can be walked.
-        let _ = each_text(details, |field, text| {
-            if is_indexed(self.depth, field) {
-                folded_words(text, &mut scratch, |word| self.meet(word));
-            }
-        });
+        let (mut scratch, depth) = (std::mem::take(&mut self.word), self.depth);
+        // What was encoded here, or checked when it came, can be walked.
+        let wanted = |field| is_indexed(depth, field);
+        let _ = each_text(details, wanted, |_, text| folded_words(text, &mut scratch, |word| self.meet(word)));
         self.word = scratch;
     }
 

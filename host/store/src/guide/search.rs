@@ -3,13 +3,13 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
+use mast_model::guide::details::{Field, each_text};
 use mast_model::guide::{fold, folded_words};
 use redb::{ReadTransaction, ReadableTable};
 
 use crate::db::{Fault, from_json};
 
 use super::block::day;
-use super::details::{Field, each_text};
 use super::index::{self, Term, is_indexed};
 use super::snapshot::Tables;
 use super::tables::Names;
@@ -48,7 +48,8 @@ impl Wanted {
     fn fits(&self, details: &[u8], word: &mut String) -> bool {
         let mut met = vec![false; self.words.len()];
         let (mut title, mut category) = (self.title.is_none(), self.category.is_none());
-        let walked = each_text(details, |field, text| {
+        let wanted = |field| is_indexed(self.depth, field) || matches!(field, Field::Title | Field::Category);
+        let walked = each_text(details, wanted, |field, text| {
             if is_indexed(self.depth, field) && !met.iter().all(|met| *met) {
                 folded_words(text, word, |word| {
                     self.words.iter().zip(&mut met).for_each(|(term, met)| *met |= term.fits(word));

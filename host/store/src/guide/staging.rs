@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
+use mast_model::guide::packed::PackedProgrammes;
 use mast_model::{GuideChannel, InstanceId};
 
 use crate::StoreError;
@@ -21,6 +22,7 @@ const QUEUE: usize = 8;
 enum Push {
     Channels(Vec<GuideChannel>),
     Programmes(Vec<ImportedProgramme>),
+    Packed(PackedProgrammes),
     /// Nothing more comes.
     End,
 }
@@ -104,6 +106,7 @@ fn work(mut writer: Writer, pushed: &Receiver<Push>, cancelled: &AtomicBool) -> 
         match push {
             Push::Channels(batch) => writer.channels(batch)?,
             Push::Programmes(batch) => writer.programmes(batch)?,
+            Push::Packed(batch) => writer.packed(&batch)?,
             Push::End => return writer.finish(),
         }
     }
@@ -116,6 +119,10 @@ impl Staging for Import {
 
     fn programmes(&mut self, batch: Vec<ImportedProgramme>) -> Result<(), StoreError> {
         self.push(Push::Programmes(batch))
+    }
+
+    fn packed(&mut self, batch: PackedProgrammes) -> Result<(), StoreError> {
+        self.push(Push::Packed(batch))
     }
 
     fn counts(&self) -> GuideCounts {

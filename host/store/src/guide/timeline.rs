@@ -6,12 +6,12 @@ use std::ops::{Range, RangeBounds};
 
 use jiff::Timestamp;
 use mast_model::Programme;
+use mast_model::guide::details;
 use redb::ReadableTable;
 
 use crate::db::Fault;
 
 use super::block::{self, DAY, Item, day, day_start};
-use super::details;
 use super::writer::LONGEST;
 
 /// A stop that is missing is the next start within this, seconds.

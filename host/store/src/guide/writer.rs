@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mast_model::GuideChannel;
+use mast_model::guide::details;
+use mast_model::guide::packed::{PackedProgramme, PackedProgrammes};
 use redb::{ReadableTableMetadata, WriteTransaction};
 
 use crate::StoreError;
@@ -12,7 +14,7 @@ use crate::db::{Db, Fault, to_json};
 use super::block::{self, DAY, day};
 use super::buffer::Buffer;
 use super::tables::Names;
-use super::{GuideCounts, ImportedProgramme, StagingOptions, details, index, tables};
+use super::{GuideCounts, ImportedProgramme, StagingOptions, index, tables};
 
 /// Starts before this are nonsense: 1971.
 const EARLIEST: i64 = 31_536_000;
@@ -58,6 +60,14 @@ pub(super) struct Writer {
     shared: SharedCounts,
 }
 
+/// A programme without what it is about.
+struct Head<'a> {
+    channel: &'a str,
+    start: u64,
+    stop: Option<u64>,
+    titled: bool,
+}
+
 impl Writer {
     pub(super) fn new(
         db: Arc<Db>,
@@ -101,23 +111,37 @@ impl Writer {
     }
 
     pub(super) fn programmes(&mut self, batch: Vec<ImportedProgramme>) -> Result<(), StoreError> {
-        for programme in batch {
-            self.programme(&programme);
-            if self.buffer.is_full() {
-                self.write_run()?;
-            }
+        for ImportedProgramme { channel, start, stop, details } in batch {
+            let titled = details.titles.iter().any(|title| !title.value.is_empty());
+            let head = Head { channel: &channel, start, stop, titled };
+            self.programme(&head, |out| details::put(out, &details))?;
         }
         self.share();
         Ok(())
     }
 
-    fn programme(&mut self, programme: &ImportedProgramme) {
+    pub(super) fn packed(&mut self, batch: &PackedProgrammes) -> Result<(), StoreError> {
+        for PackedProgramme { channel, start, stop, details, titled } in batch.iter() {
+            // The layout is the one of blocks.
+            self.programme(&Head { channel, start, stop, titled }, |out| out.extend_from_slice(details))?;
+        }
+        self.share();
+        Ok(())
+    }
+
+    /// Takes a programme up, whose details `put` writes.
+    fn programme(&mut self, programme: &Head<'_>, put: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
+        self.buffer_programme(programme, put);
+        if self.buffer.is_full() { self.write_run() } else { Ok(()) }
+    }
+
+    fn buffer_programme(&mut self, programme: &Head<'_>, put: impl FnOnce(&mut Vec<u8>)) {
         let counts = &mut self.written.counts;
         let Some(start) = seconds(programme.start) else {
             counts.absurd_times += 1;
             return;
         };
-        if programme.details.titles.iter().all(|title| title.value.is_empty()) {
+        if !programme.titled {
             counts.untitled += 1;
             return;
         }
@@ -129,9 +153,9 @@ impl Writer {
             counts.not_kept += 1;
             return;
         }
-        let taken = self.number(&programme.channel).is_some_and(|channel| {
-            self.buffer.push(channel, (start, stop), PROGRAMME_BYTES_MAX, |out| details::put(out, &programme.details))
-        });
+        let taken = self
+            .number(programme.channel)
+            .is_some_and(|channel| self.buffer.push(channel, (start, stop), PROGRAMME_BYTES_MAX, put));
         let counts = &mut self.written.counts;
         if !taken {
             counts.oversized += 1;

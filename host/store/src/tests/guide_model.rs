@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use mast_model::guide::bytes::{put_bytes, put_number};
+use mast_model::guide::details;
+use mast_model::guide::packed::PackedProgrammes;
 use mast_model::{EpisodeNumber, GuideCredit, GuideText, Programme, ProgrammeDetails};
 use proptest::prelude::*;
 
@@ -20,7 +23,7 @@ fn text() -> impl Strategy<Value = GuideText> {
     (lang, "(red|green|blue|Gr\u{fc}n)( (fox|dog|[a-z]{1,3})){0,2}").prop_map(|(lang, value)| GuideText { lang, value })
 }
 
-fn details() -> impl Strategy<Value = ProgrammeDetails> {
+fn any_details() -> impl Strategy<Value = ProgrammeDetails> {
     let texts = || proptest::collection::vec(text(), 0..3);
     let pairs = proptest::collection::vec(("[a-z]{0,4}", ".{0,6}"), 0..3);
     (
@@ -52,12 +55,26 @@ fn details() -> impl Strategy<Value = ProgrammeDetails> {
         })
 }
 
+/// The same programmes as a plugin packs them.
+fn packed(programmes: &[ImportedProgramme]) -> PackedProgrammes {
+    let mut batch = vec![1];
+    for one in programmes {
+        let mut record = Vec::new();
+        put_bytes(&mut record, one.channel.as_bytes());
+        put_number(&mut record, one.start);
+        put_number(&mut record, one.stop.unwrap_or(0));
+        details::put(&mut record, &one.details);
+        put_bytes(&mut batch, &record);
+    }
+    PackedProgrammes::read(batch).unwrap()
+}
+
 /// Times in steps of ten minutes over some days, so that many meet.
 fn programmes() -> impl Strategy<Value = Vec<ImportedProgramme>> {
     let time = (0_u64..600).prop_map(|step| MIDNIGHT + step * 600);
     let stop = proptest::option::of(0_u64..60);
     let one =
-        (0..CHANNELS.len(), time, stop, details()).prop_map(|(channel, start, stop, details)| ImportedProgramme {
+        (0..CHANNELS.len(), time, stop, any_details()).prop_map(|(channel, start, stop, details)| ImportedProgramme {
             channel: CHANNELS[channel].to_owned(),
             start,
             stop: stop.map(|steps| start + steps * 600),
@@ -104,8 +121,11 @@ proptest! {
         for given in &generations {
             import(&*store, "other", given.clone());
             let mut staging = store.begin(&guide, StagingOptions { search: SearchIndex::Everything, ..StagingOptions::default() }).unwrap();
-            for batch in given.chunks(7) {
-                staging.programmes(batch.to_vec()).unwrap();
+            for (number, batch) in given.chunks(7).enumerate() {
+                match number % 2 {
+                    0 => staging.programmes(batch.to_vec()).unwrap(),
+                    _ => staging.packed(packed(batch)).unwrap(),
+                }
             }
             staging.commit(super::guide::provenance()).unwrap();
         }

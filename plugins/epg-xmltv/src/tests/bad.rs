@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use mast_sdk::Code;
-use mast_sdk::epg::{GuideChannel, Programme};
+use mast_sdk::epg::{GuideChannel, PackedProgramme};
 use mast_sdk::time::Zones;
 
 use super::{count, import, programme, texts, try_import};
@@ -229,7 +229,7 @@ impl Sink for Counted {
         Ok(true)
     }
 
-    fn programme(&mut self, _: Programme) -> mast_sdk::Result<()> {
+    fn programme(&mut self, _: &PackedProgramme) -> mast_sdk::Result<()> {
         self.0 += 1;
         Ok(())
     }

@@ -232,8 +232,14 @@ impl GuideSink {
         batch(&self.channels, records)
     }
 
-    pub(crate) fn programmes(&self, records: &[GuideProgramme]) -> Result<(), PluginError> {
-        batch(&self.programmes, records)
+    pub(crate) fn packed(&self, bytes: &[u8]) -> Result<(), PluginError> {
+        const MOST: usize = 4 << 20;
+        if bytes.len() > MOST {
+            return Err(
+                Error::new(Code::Limit, format!("{} bytes in one batch; {MOST} are allowed", bytes.len())).into()
+            );
+        }
+        batch(&self.programmes, &crate::epg::unpack(bytes))
     }
 
     pub(crate) fn wanted(&self, channels: &[String]) -> Vec<bool> {

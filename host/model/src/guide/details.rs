@@ -1,16 +1,20 @@
 //! A programme's details as bytes. Own code, because an import encodes millions of them, and because search walks their texts without
 //! making anything of them.
 //!
-//! Layout: four lists of texts (titles, subtitles, descriptions, categories), credits, episode numbers, icons, attributes. A list is its
-//! length and its items; an optional text is 0, or 1 and the text.
+//! Layout: four lists of texts (titles, subtitles, descriptions, categories; language and text), credits (role, name, optional part),
+//! episode numbers (system, number), icons, attributes (key, value). A list is its length and its items; an optional text is 0, or 1 and
+//! the text.
+//!
+//! It is the layout of blocks on disk and, by `mast:epg`, of what importers hand over: a change of one must keep the other.
 
-use mast_model::{EpisodeNumber, GuideCredit, GuideText, ProgrammeDetails};
+use super::{EpisodeNumber, GuideCredit, GuideText, ProgrammeDetails};
 
 use super::bytes::{Reader, put_bytes, put_number};
 
 /// Which list a text is from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the lists are")]
+pub enum Field {
     Title,
     SubTitle,
     Description,
@@ -18,7 +22,8 @@ pub(super) enum Field {
     Credit,
 }
 
-pub(super) fn put(out: &mut Vec<u8>, details: &ProgrammeDetails) {
+/// Appends details.
+pub fn put(out: &mut Vec<u8>, details: &ProgrammeDetails) {
     for texts in [&details.titles, &details.sub_titles, &details.descriptions, &details.categories] {
         put_number(out, texts.len() as u64);
         for text in texts {
@@ -59,7 +64,7 @@ fn put_optional(out: &mut Vec<u8>, text: Option<&str>) {
 }
 
 /// None where the bytes are damaged.
-pub(super) fn get(bytes: &[u8]) -> Option<ProgrammeDetails> {
+pub fn get(bytes: &[u8]) -> Option<ProgrammeDetails> {
     let mut reader = Reader::new(bytes);
     let reader = &mut reader;
     let details = ProgrammeDetails {
@@ -102,19 +107,61 @@ fn optional<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
     }
 }
 
-/// Hands out the texts of encoded details that can be searched, in their order.
-pub(super) fn each_text<'a>(bytes: &'a [u8], mut each: impl FnMut(Field, &'a str)) -> Option<()> {
-    let mut reader = Reader::new(bytes);
+/// Passes over details that somebody else wrote; what is behind them stays unread. Says whether there is a title that is not empty; none
+/// where [`get`] would not understand them.
+pub fn check(reader: &mut Reader<'_>) -> Option<bool> {
+    let mut titled = false;
     for field in [Field::Title, Field::SubTitle, Field::Description, Field::Category] {
         for _ in 0..reader.number()? {
-            optional(&mut reader)?;
-            each(field, reader.text()?);
+            optional(reader)?;
+            titled |= !reader.text()?.is_empty() && field == Field::Title;
         }
     }
     for _ in 0..reader.number()? {
+        reader.text()?;
+        reader.text()?;
+        optional(reader)?;
+    }
+    for texts in [2, 1, 2] {
+        for _ in 0..reader.number()? {
+            for _ in 0..texts {
+                reader.text()?;
+            }
+        }
+    }
+    Some(titled)
+}
+
+/// Hands out the texts of encoded details that can be searched, of the lists that are wanted, in their order.
+pub fn each_text<'a>(
+    bytes: &'a [u8],
+    wanted: impl Fn(Field) -> bool,
+    mut each: impl FnMut(Field, &'a str),
+) -> Option<()> {
+    let mut reader = Reader::new(bytes);
+    for field in [Field::Title, Field::SubTitle, Field::Description, Field::Category] {
+        let wanted = wanted(field);
+        for _ in 0..reader.number()? {
+            pass_optional(&mut reader)?;
+            let text = reader.bytes()?;
+            if wanted {
+                each(field, std::str::from_utf8(text).ok()?);
+            }
+        }
+    }
+    if wanted(Field::Credit) {
+        for _ in 0..reader.number()? {
+            reader.bytes()?;
+            each(Field::Credit, reader.text()?);
+            pass_optional(&mut reader)?;
+        }
+    }
+    Some(())
+}
+
+fn pass_optional(reader: &mut Reader<'_>) -> Option<()> {
+    if reader.number()? > 0 {
         reader.bytes()?;
-        each(Field::Credit, reader.text()?);
-        optional(&mut reader)?;
     }
     Some(())
 }
