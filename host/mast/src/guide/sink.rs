@@ -153,8 +153,8 @@ impl GuideSink for Sink {
         let mut all = self.lock();
         all.seen += batch.len() as u64;
         all.running.programmes.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        let mut lower = String::new();
-        batch.retain(|channel| all.filter.passes(channel, &mut lower));
+        let filter = &mut all.filter;
+        batch.retain(|channel| filter.passes(channel));
         batch.shift(all.shift);
         all.kept += batch.len() as u64;
         if batch.is_empty() {
