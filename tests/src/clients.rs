@@ -18,6 +18,38 @@ pub fn npm_playlist_parser(playlist: &str) -> Value {
     read(node.arg(scripts().join("read_m3u.js")).arg(installed()), playlist)
 }
 
+/// What the packages `@iptv/xmltv` and `epg-parser` (npm) make of a guide in XMLTV, each under its name without what is before the slash.
+pub fn npm_guides(guide: &str) -> Value {
+    let mut node = Command::new("node");
+    read(node.arg(scripts().join("read_guide.js")).arg(installed()), guide)
+}
+
+/// What the `py-xmltv` package (PyPI) makes of a guide in XMLTV; see `tests/clients/read_guide.py` for the shape.
+pub fn python_xmltv(guide: &str) -> Value {
+    let mut python = Command::new(installed().join("python/bin/python"));
+    read(python.arg(scripts().join("read_guide.py")), guide)
+}
+
+/// What xmllint and XMLTV's own validator have against a guide; nothing where both find it valid.
+pub fn guide_complaints(guide: &str) -> String {
+    const DTD: &str = "/usr/share/xmltv/xmltv.dtd";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guide.xml");
+    std::fs::write(&file, guide).unwrap();
+    let mut xmllint = Command::new("xmllint");
+    let mut validator = Command::new("tv_validate_file");
+    let commands = [
+        xmllint.args(["--noout", "--nonet", "--dtdvalid", DTD]).arg(&file),
+        validator.args(["--dtd-file", DTD]).arg(&file),
+    ];
+    let complaints = commands.map(|command| {
+        let output = command.output().expect("run `cargo xtask setup --tests` first");
+        let said = [output.stdout, output.stderr].concat();
+        if output.status.success() { String::new() } else { String::from_utf8_lossy(&said).into_owned() }
+    });
+    complaints.concat()
+}
+
 /// The command of the `schemathesis` package (PyPI).
 pub fn schemathesis() -> PathBuf {
     installed().join("python/bin/schemathesis")
@@ -96,6 +128,18 @@ mod tests {
         let playlist = npm_playlist_parser("#EXTM3U\n#EXTINF:-1 tvg-id=\"a\",A\nhttp://127.0.0.1/1.ts\n");
         assert_eq!(playlist["items"][0]["tvg"]["id"], "a");
         assert!(std::panic::catch_unwind(|| npm_playlist_parser("nonsense")).is_err());
+        let guide = |rest: &str| {
+            let channel = "<channel id=\"a.example\"><display-name>A</display-name></channel>";
+            let programme =
+                "<programme start=\"20260101000000 +0000\" stop=\"20260101010000 +0000\" channel=\"a.example\">";
+            let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE tv SYSTEM \"xmltv.dtd\">\n";
+            format!("{head}<tv>{channel}{programme}<title>T</title></programme>{rest}</tv>\n")
+        };
+        assert_eq!(npm_guides(&guide(""))["xmltv"]["channels"][0]["id"], "a.example");
+        assert_eq!(python_xmltv(&guide(""))["channels"][0]["name"], "A");
+        assert!(std::panic::catch_unwind(|| python_xmltv(&guide("<other/>"))).is_err());
+        assert_eq!(guide_complaints(&guide("")), "");
+        assert!(guide_complaints(&guide("<channel/>")).contains("channel"));
         let clip = mast_upstream::Clip::standard().unwrap();
         let mut bytes = clip.bytes().to_vec();
         let whole = &npm_mux_js([(&bytes[..], false)])[0];

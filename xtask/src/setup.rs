@@ -54,14 +54,14 @@ const NEEDS: &[Need] = &[
     },
     Need {
         what: "python3 with venv",
-        why: "the m3u8 package reads our HLS playlists in the tests",
+        why: "the packages m3u8 and py-xmltv read our HLS playlists and guides in the tests",
         since: For::Tests,
         packages: &["python3", "python3-venv"],
         is_there: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
     },
     Need {
         what: "node and npm",
-        why: "the iptv-playlist-parser package reads our M3U playlists in the tests, hls.js plays our HLS, and oidc-provider logs operators in",
+        why: "packages read our M3U playlists and guides in the tests, hls.js plays our HLS, and oidc-provider logs operators in",
         since: For::Tests,
         packages: &["nodejs", "npm"],
         is_there: || runs("node", "--version") && runs("npm", "--version"),
@@ -93,6 +93,22 @@ const NEEDS: &[Need] = &[
         since: For::Tests,
         packages: &["util-linux", "mount"],
         is_there: || runs("unshare", "--version") && runs("mount", "--version"),
+    },
+    Need {
+        what: "xmllint",
+        why: "holds our guides against the DTD in the tests",
+        since: For::Tests,
+        packages: &["libxml2-utils"],
+        is_there: || runs("xmllint", "--version"),
+    },
+    Need {
+        what: "tv_validate_file",
+        why: "XMLTV's own validator of guides, with the DTD",
+        since: For::Tests,
+        packages: &["xmltv-util"],
+        is_there: || {
+            Path::new("/usr/bin/tv_validate_file").exists() && Path::new("/usr/share/xmltv/xmltv.dtd").exists()
+        },
     },
     Need {
         what: "Pebble",
@@ -195,7 +211,7 @@ fn install(packages: &[&str]) -> anyhow::Result<()> {
 fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
     let (pins, clients) = (workspace.join("tests/clients"), workspace.join("target/clients"));
     let python = clients.join("python");
-    once(&clients, &pins.join("requirements.txt"), "m3u8 and schemathesis from PyPI", || {
+    once(&clients, &pins.join("requirements.txt"), "m3u8, py-xmltv and schemathesis from PyPI", || {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
         let mut pip = Command::new(python.join("bin/pip"));
         pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
@@ -204,7 +220,7 @@ fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
     once(
         &clients,
         &pins.join("package-lock.json"),
-        "hls.js, iptv-playlist-parser, mux.js and oidc-provider from npm",
+        "@iptv/xmltv, epg-parser, hls.js, iptv-playlist-parser, mux.js and oidc-provider from npm",
         || {
             for file in ["package.json", "package-lock.json"] {
                 std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;
