@@ -177,6 +177,8 @@ impl Delivery {
             certificates = Some(served);
         }
         let secure_address = listeners.iter().find(|(_, door)| door.tls.is_some()).map(|((_, address), _)| *address);
+        let outputs = OutputCache::new(limits.output_cache);
+        metrics.register(Box::new(outputs.reading()));
         let shared = Arc::new(Shared {
             leases: Arc::clone(&deps.sessions.leases),
             signer: Signer::new(deps.session_key),
@@ -186,7 +188,7 @@ impl Delivery {
             certificates,
             http,
             listening: address,
-            outputs: OutputCache::new(),
+            outputs,
             limiter: Arc::clone(&limiter),
             body_timeout: limits.body_timeout,
             above_limit: limits.above_limit,

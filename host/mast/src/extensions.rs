@@ -61,6 +61,8 @@ pub struct RouteMatch {
     pub instance: InstanceId,
     /// The loaded output.
     pub output: Output,
+    /// Another number for every load of an instance, since the start.
+    pub generation: u64,
     /// The route.
     pub route: Arc<Route>,
     /// Values of its parameters, decoded.
@@ -133,7 +135,8 @@ impl Extensions {
         let found = table.routes.find(method, path)?;
         Some(RouteMatch {
             instance: found.instance.clone(),
-            output: found.target.clone(),
+            output: found.target.0.clone(),
+            generation: found.target.1,
             route: Arc::clone(found.route),
             params: found.params,
         })

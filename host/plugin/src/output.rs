@@ -71,6 +71,7 @@ impl Output {
         let mut scope = context.scope();
         let client_ip = request.attrs.iter().find(|(key, _)| key == "client-ip");
         scope.client_ip = client_ip.map(|(_, value)| value.clone()).unwrap_or_default();
+        scope.lines.extend(line.clone());
         let out = ResponseOut::new(sink, context.limits.response);
         self.pool
             .call(scope, |store, exports| handle(store, exports, request.into(), line, out))
@@ -94,5 +95,6 @@ fn handle(
     let table = &mut store.data_mut().table;
     table.delete(out)?;
     line.map(|line| table.delete(line)).transpose()?;
+    store.data_mut().call.lines.clear();
     Ok(answer)
 }

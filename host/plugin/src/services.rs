@@ -130,6 +130,8 @@ pub trait Line: Send + Sync + 'static {
     fn guide(&self, channel: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>>;
     /// A playback URL.
     fn playback(&self, channel: u32, format: &str) -> Option<String>;
+    /// Whether a channel is in its lineup.
+    fn sees(&self, channel: u32) -> bool;
 }
 
 /// Records handed out in batches.
@@ -174,4 +176,19 @@ pub trait ResponseSink: Send + 'static {
     fn start(&mut self, status: u16, headers: Pairs) -> Result<(), ServiceError>;
     /// Some of the body.
     fn write(&mut self, bytes: Bytes) -> Result<(), ServiceError>;
+    /// The body is to be packed like this before it is sent. Called before any part of the body.
+    fn pack(&mut self, coding: &str) -> Result<(), ServiceError> {
+        Err(ServiceError { code: "not-found", message: format!("the host packs nothing as {}", coding.escape_debug()) })
+    }
+    /// Adds what is kept under this key; where nothing is, what is written until `keep` is to be kept under it, and without a `keep`
+    /// (another fragment begins, or the response ends) it is part of the body and nothing else. The runtime has checked that the call may see
+    /// the channel. May block while somebody else makes the same fragment.
+    fn fragment(&mut self, channel: Option<u32>, key: &str) -> Result<bool, ServiceError> {
+        let _ = (channel, key);
+        Ok(false)
+    }
+    /// The end of what is to be kept.
+    fn keep(&mut self) -> Result<(), ServiceError> {
+        Ok(())
+    }
 }

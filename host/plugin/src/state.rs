@@ -11,7 +11,7 @@ use wasmtime::{Engine, ResourceLimiter, Store};
 
 use crate::guest_log::{GuestLog, LogRate, cut};
 use crate::manifest::Kind;
-use crate::services::{Services, Validator};
+use crate::services::{Line, Services, Validator};
 use crate::spec::{Grants, Limits};
 
 /// Table elements of one store, over all its tables.
@@ -64,6 +64,8 @@ pub(crate) struct CallScope {
     pub(crate) seen: BTreeMap<String, Validator>,
     /// For throttling attempts; empty where there is no viewer.
     pub(crate) client_ip: String,
+    /// The lines that an output was given or has found.
+    pub(crate) lines: Vec<Arc<dyn Line>>,
     /// Moves on while the host makes an output wait for a slow viewer; the sink has a deadline of its own for that.
     pub(crate) deadline: Instant,
     /// One reference for each connection that the guest holds open, and one of its own.
@@ -76,6 +78,7 @@ impl CallScope {
             validators: Vec::new(),
             seen: BTreeMap::new(),
             client_ip: String::new(),
+            lines: Vec::new(),
             deadline: Instant::now() + length,
             connections: Arc::new(()),
         }

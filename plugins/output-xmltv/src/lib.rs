@@ -1,17 +1,16 @@
 //! The guide for players, as XMLTV: `/xmltv.php` with credentials in the query, `/epg/{token}.xml` and the same in gzip.
 //!
-//! It writes what the host has of the line's lineup, as it comes, and keeps none of it. Caching and conditional requests are the host's.
+//! It writes what the host has of the line's lineup, as it comes, and keeps none of it. Caching, packing and conditional requests are the
+//! host's. A channel's programmes are a fragment, which the host keeps for all lines: in it is nothing but what its key and the channel's
+//! guide say.
 
-mod body;
 mod elements;
 mod text;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use mast_sdk::output::{Channel, Filter, Line, Output, Request, Response, Route};
 use mast_sdk::{Error, Result, clock};
-
-use body::Body;
 
 const DAY: u64 = 86_400;
 
@@ -39,7 +38,7 @@ impl Output for Xmltv {
     }
 
     fn routes(&self) -> Vec<Route> {
-        const DEPENDS: [&str; 4] = ["lineup", "guide", "line", "request"];
+        const DEPENDS: [&str; 5] = ["lineup", "guide", "line", "request", "day"];
         vec![
             Route::get("xmltv", "/xmltv.php", "query-credentials").depends(&DEPENDS),
             Route::get("xml", "/epg/{token}.xml", "path-token").depends(&DEPENDS),
@@ -53,18 +52,24 @@ impl Output for Xmltv {
             (Ok(days), Ok(past)) => (days, past),
             (Err(sentence), _) | (_, Err(sentence)) => return response.text(400, &sentence),
         };
-        let gzip = request.route == "gzip";
-        if gzip {
+        if request.route == "gzip" {
             response.start(200, &[("content-type", "application/gzip")])?;
+            response.pack("gzip")?;
         } else {
             response.start(200, &[("content-type", "application/xml; charset=utf-8")])?;
         }
-        let now = clock::now();
-        let window = (now.saturating_sub(past * DAY), now + days * DAY);
-        let mut body = Body::new(response, gzip);
-        self.guide(line, window, &mut body)?;
-        body.finish()
+        // Whole days: a window that moves with the clock would be another one for every viewer.
+        let today = clock::now() / DAY;
+        let window = Window { start: today.saturating_sub(past) * DAY, stop: (today + days + 1) * DAY };
+        self.guide(line, window, response)
     }
+}
+
+/// Seconds since 1970.
+#[derive(Clone, Copy)]
+struct Window {
+    start: u64,
+    stop: u64,
 }
 
 /// A number of days in the query, at most what the settings allow; an error is a sentence for the viewer.
@@ -79,35 +84,39 @@ fn number(request: &Request, name: &str, most: u64) -> Result<u64, String> {
 }
 
 impl Xmltv {
-    fn guide(&self, line: &Line<'_>, (start, stop): (u64, u64), body: &mut Body<'_, '_>) -> Result<()> {
-        body.text().extend_from_slice(
+    fn guide(&self, line: &Line<'_>, window: Window, response: &mut Response<'_>) -> Result<()> {
+        response.write(
             b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE tv SYSTEM \"xmltv.dtd\">\n<tv generator-info-name=\"Mast\">\n",
-        );
+        )?;
         // Channels of this document, with their ids in it.
-        let mut ids: HashMap<u32, String> = HashMap::new();
+        let mut channels: Vec<(u32, String)> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();
         let filter = Filter { content: "live".to_owned(), category: None, playback: None, attrs: Vec::new() };
         for batch in line.lineup(&filter) {
             for channel in &batch {
                 let id = id(channel);
                 if known.insert(id.clone()) {
-                    elements::channel(body.text(), &id, channel);
-                    ids.insert(channel.id, id);
-                    body.hand_over()?;
+                    elements::channel(response.buffer(), &id, channel);
+                    channels.push((channel.id, id));
+                    response.flush_full()?;
                 }
             }
         }
         let mut writer = elements::Programmes::new(self.catchup_id);
-        for batch in line.guide(None, start, stop) {
-            for programme in &batch {
-                if let Some(id) = ids.get(&programme.channel) {
-                    writer.write(body.text(), id, programme);
-                    body.hand_over()?;
+        for (channel, id) in &channels {
+            // Everything that `writer` looks at beside the programmes.
+            let key = format!("{}-{} {} {id}", window.start, window.stop, self.catchup_id);
+            response.fragment(Some(*channel), &key, |response| {
+                for batch in line.guide(Some(*channel), window.start, window.stop) {
+                    for programme in &batch {
+                        writer.write(response.buffer(), id, programme);
+                        response.flush_full()?;
+                    }
                 }
-            }
+                Ok(())
+            })?;
         }
-        body.text().extend_from_slice(b"</tv>\n");
-        Ok(())
+        response.write(b"</tv>\n")
     }
 }
 

@@ -1,5 +1,3 @@
-use std::io::Read;
-
 use mast_sdk::mock::{Host, Line, Reply};
 use mast_sdk::output::{Output, Programme, Request};
 use proptest::prelude::*;
@@ -32,8 +30,12 @@ fn line() -> Line {
 }
 
 fn get(config: serde_json::Value, route: &str, query: &[(&str, &str)], line: &Line) -> Reply {
+    get_at(NOW, config, route, query, line)
+}
+
+fn get_at(now: u64, config: serde_json::Value, route: &str, query: &[(&str, &str)], line: &Line) -> Reply {
     let request = Request::test(route, "/xmltv.php", query);
-    Host::new().config(config).now(NOW).install().handle::<Xmltv>(&request, Some(line)).unwrap()
+    Host::new().config(config).now(now).install().handle::<Xmltv>(&request, Some(line)).unwrap()
 }
 
 fn text(line: &Line) -> String {
@@ -135,32 +137,61 @@ fn windows() {
     });
     for (config, query, expected) in [
         (json!({}), &[][..], "-2h 0h 30h 100h"),
-        (json!({}), &[("days", "1")][..], "-2h 0h"),
+        (json!({}), &[("days", "1")][..], "-2h 0h 30h"),
+        (json!({}), &[("days", "0")][..], "-2h 0h"),
         (json!({}), &[("days", ""), ("past", "0")][..], "0h 30h 100h"),
         (json!({ "days": 14, "past": 3 }), &[][..], "-60h -30h -2h 0h 30h 100h 200h"),
         (json!({ "days": 2 }), &[("days", "99"), ("past", "99")][..], "-2h 0h 30h"),
     ] {
-        let text = get(config.clone(), "xmltv", query, &line).text();
-        let titles: Vec<_> = text.split("<title>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
-        assert_eq!(titles.join(" "), expected, "{config} {query:?}");
+        // It holds still all day.
+        for now in [NOW, NOW + 50_000, NOW + 86_399] {
+            let text = get_at(now, config.clone(), "xmltv", query, &line).text();
+            let titles: Vec<_> = text.split("<title>").skip(1).map(|rest| rest.split('<').next().unwrap()).collect();
+            assert_eq!(titles.join(" "), expected, "{config} {query:?}");
+        }
     }
     let refused = get(json!({}), "xmltv", &[("days", "all")], &line);
     assert_eq!((refused.status, refused.text().as_str()), (Some(400), "days has to be a number of days, at most 7.\n"));
 }
 
 #[test]
-fn gzip_has_the_same_in_it_and_goes_in_pieces() {
+fn gzip_is_the_hosts_to_make_and_all_goes_in_pieces() {
     let line = (0..3_000).fold(line(), |line, n| line.programme(programme(101, NOW + n, &format!("Title {n}"), &[])));
-    let plain = get(json!({}), "xml", &[], &line).text();
+    let plain = get(json!({}), "xml", &[], &line);
     let gzip = get(json!({}), "gzip", &[], &line);
-    assert_eq!(gzip.header("content-type"), Some("application/gzip"));
-    let packed = gzip.writes.concat();
-    assert!(packed.len() * 4 < plain.len(), "{} of {}", packed.len(), plain.len());
-    let mut unpacked = String::new();
-    flate2::read::GzDecoder::new(&packed[..]).read_to_string(&mut unpacked).unwrap();
-    assert!(unpacked == plain);
-    let again = get(json!({}), "gzip", &[], &line).writes.concat();
-    assert!(again == packed, "the same guide is the same bytes");
+    assert_eq!((gzip.header("content-type"), gzip.packed.as_deref()), (Some("application/gzip"), Some("gzip")));
+    assert_eq!(plain.packed, None);
+    assert!(gzip.text() == plain.text());
+    assert!(plain.writes.len() > 4 && plain.writes.iter().all(|bytes| bytes.len() < 100_000));
+}
+
+#[test]
+fn a_channel_of_many_lineups_is_written_once() {
+    let host = Host::new().config(json!({})).now(NOW).install();
+    let get = |query: &[(&str, &str)], line: &Line| {
+        let reply = host.handle::<Xmltv>(&Request::test("xmltv", "/xmltv.php", query), Some(line)).unwrap();
+        let of = |kept: bool| -> Vec<u32> {
+            let asked = reply.fragments.iter().filter(|one| one.kept == kept);
+            asked.map(|one| one.channel.expect("of a channel")).collect()
+        };
+        (reply.text(), of(false), of(true))
+    };
+    let anna = line().programme(programme(101, NOW, "One", &[])).programme(programme(102, NOW, "Two", &[]));
+    let (first, made, kept) = get(&[], &anna);
+    assert_eq!((made, kept), (vec![101, 102], vec![]));
+    // Another name for the channel is another line's own; the programmes are not.
+    let ben = Line::new("ben").channel(103, "Three", "News").channel(102, "Zwei", "News");
+    let (text, made, kept) = get(&[], &ben.programme(programme(103, NOW, "Three", &[])));
+    assert_eq!((made, kept), (vec![103], vec![102]));
+    assert!(text.contains(">Zwei<") && text.contains(">Two<") && !text.contains(">One<"), "{text}");
+    assert_eq!(get(&[], &anna), (first, vec![], vec![101, 102]));
+    // Another window, another id in the document.
+    assert_eq!(get(&[("days", "3")], &anna).1, [101, 102]);
+    let renamed = Line::new("anna").channel_with(101, "One", "News", |channel| channel.epg_id = "other.example".into());
+    assert_eq!(get(&[], &renamed).1, [101]);
+    host.guide_changed(102);
+    let (_, made, kept) = get(&[], &anna);
+    assert_eq!((made, kept), (vec![102], vec![101]));
 }
 
 #[test]
@@ -176,7 +207,7 @@ fn routes_are_cacheable_and_ask_for_a_line() {
             ("/epg/{token}.xml.gz", "path-token")
         ]
     );
-    assert!(routes.iter().all(|route| route.depends == ["lineup", "guide", "line", "request"]));
+    assert!(routes.iter().all(|route| route.depends == ["lineup", "guide", "line", "request", "day"]));
 }
 
 proptest! {

@@ -21,7 +21,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 
 pub use lines::Line;
-pub use run::{Imported, Refreshed, Reply};
+pub use run::{Fragment, Imported, Refreshed, Reply};
 
 use crate::bindings::host::mast::base::http_client::Request;
 use crate::log::Level;
@@ -46,6 +46,7 @@ pub(crate) struct State {
     lines: Vec<(String, String, Line)>,
     devices: Vec<(String, Line)>,
     unwanted: Vec<String>,
+    fragments: BTreeMap<(Option<u32>, String), Vec<u8>>,
     log: Vec<(Level, String)>,
     requests: Vec<Request>,
 }
@@ -212,6 +213,11 @@ impl Installed {
     /// The HTTP requests so far.
     pub fn requests(&self) -> Vec<Request> {
         with(|state| state.requests.clone())
+    }
+
+    /// The guide of a channel changed: its fragments are forgotten, and those of no channel.
+    pub fn guide_changed(&self, channel: u32) {
+        with(|state| state.fragments.retain(|(of, _), _| of.is_some_and(|of| of != channel)));
     }
 
     /// A stored value.

@@ -111,6 +111,35 @@ impl<'a> Response<'a> {
         Ok(self.raw.start(status, &headers)?)
     }
 
+    /// The host packs the body: the viewer gets a file that is packed like this (`gzip`), whatever it accepts. After
+    /// [`Response::start`], before the first byte.
+    pub fn pack(&mut self, coding: &str) -> Result<()> {
+        Ok(self.raw.pack(coding)?)
+    }
+
+    /// Sends a part of the body that many answers have in common: what the host keeps under `key` of this instance, or, where it keeps
+    /// nothing, what `make` writes, which is then kept (with a key of at most 512 bytes). The key names everything that the part depends on but for the
+    /// guide of `channel` (none: of all channels): when that changes, the host forgets the part. It must hold nothing that one line may see
+    /// and another may not. Parts of some 10 KiB to 1 MiB are good; one beyond 16 MiB is sent but not kept. Fragments do not nest.
+    pub fn fragment(
+        &mut self,
+        channel: Option<u32>,
+        key: &str,
+        make: impl FnOnce(&mut Self) -> Result<()>,
+    ) -> Result<()> {
+        self.flush()?;
+        // A key that the host would not take: what it names is sent and not kept.
+        if key.len() > 512 {
+            return make(self);
+        }
+        if self.raw.fragment(channel, key)? {
+            return Ok(());
+        }
+        make(self)?;
+        self.flush()?;
+        Ok(self.raw.keep()?)
+    }
+
     /// A whole short answer as text.
     pub fn text(&mut self, status: u16, body: &str) -> Result<()> {
         self.start(status, &[("content-type", "text/plain; charset=utf-8")])?;

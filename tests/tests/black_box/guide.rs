@@ -2,6 +2,7 @@
 
 mod apis;
 mod links;
+mod served;
 mod server;
 
 use std::io::Write;

@@ -69,7 +69,7 @@ async fn epg_xmltv_says_what_was_no_whole_guide() {
 }
 
 #[test]
-fn output_xmltv_writes_a_guide_plain_and_in_gzip() {
+fn output_xmltv_writes_a_guide() {
     let Ok(Instance::Output(output)) = load(&component("output-xmltv"), spec(Kind::Output, json!({})), Web::default())
     else {
         panic!("not an output");
@@ -84,8 +84,8 @@ fn output_xmltv_writes_a_guide_plain_and_in_gzip() {
     let (status, plain) = answer("xml");
     assert_eq!(status, 200);
     let text = String::from_utf8(plain).unwrap();
-    assert_eq!((text.matches("<channel ").count(), text.matches("<programme ").count()), (200, 100 * 8 * 24));
+    assert_eq!((text.matches("<channel ").count(), text.matches("<programme ").count()), (200, 100 * 9 * 24));
     assert!(text.ends_with("<category>News</category></programme>\n</tv>\n"), "{}", &text[text.len() - 300..]);
-    let (_, packed) = answer("gzip");
-    assert!(packed.starts_with(b"\x1f\x8b\x08") && packed.len() * 8 < text.len(), "{}", packed.len());
+    // Packing it is the host's.
+    assert!(answer("gzip").1 == text.into_bytes());
 }

@@ -198,14 +198,14 @@ pub(crate) struct Lineup(pub(crate) u32);
 /// Programmes of an hour from a time on, channel by channel.
 struct Hours {
     next: u32,
-    channels: u32,
+    end: u32,
     each: u32,
     start: u64,
 }
 
 impl Cursor<Programme> for Hours {
     fn next(&mut self, max: usize) -> Vec<Programme> {
-        let end = (self.next + max as u32).min(self.channels * self.each);
+        let end = (self.next + max as u32).min(self.end);
         let batch = (self.next..end).map(|number| {
             let hour = number % self.each;
             let start = self.start + u64::from(hour) * 3600;
@@ -273,13 +273,18 @@ impl Line for Lineup {
         Box::new(Channels { next: 1, last: self.0, format: filter.playback.unwrap_or_default() })
     }
 
-    fn guide(&self, _: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>> {
-        let each = ((stop - start) / 3600) as u32;
-        Box::new(Hours { next: 0, channels: self.0.min(100), each, start })
+    fn guide(&self, channel: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>> {
+        let (each, last) = (((stop - start) / 3600) as u32, self.0.min(100));
+        let channels = channel.map_or(0..last, |channel| (channel - 1).min(last)..channel.min(last));
+        Box::new(Hours { next: channels.start * each, end: channels.end * each, each, start })
     }
 
     fn playback(&self, channel: u32, format: &str) -> Option<String> {
         Some(format!("http://tv.example:8080/live/anna/PASSWORD/{channel}.{format}"))
+    }
+
+    fn sees(&self, channel: u32) -> bool {
+        (1..=self.0).contains(&channel)
     }
 }
 
@@ -306,6 +311,10 @@ impl ResponseSink for Received {
 
     fn write(&mut self, bytes: Bytes) -> Result<(), ServiceError> {
         self.0.lock().unwrap().1.extend(bytes);
+        Ok(())
+    }
+
+    fn pack(&mut self, _: &str) -> Result<(), ServiceError> {
         Ok(())
     }
 }

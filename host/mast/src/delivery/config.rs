@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mast_model::AboveLimit;
+use mast_model::{AboveLimit, ByteSize};
 use url::Url;
 
 use crate::config::reader::Section;
@@ -147,6 +147,9 @@ pub struct LimitsConfig {
     pub exempt: Vec<IpNet>,
     /// `body_timeout`: how long a client may take to send a request's body, default 10s, from 100ms to 5m.
     pub body_timeout: Duration,
+    /// `output_cache`: memory for parts that answers of outputs have in common, such as the guide of each channel, packed; default 64MiB,
+    /// from 1MiB to 64GiB. Where all of a guide fits it is made once for all viewers.
+    pub output_cache: ByteSize,
     /// `above_limit`: what happens when a line opens one connection more than it may have, `deny_new` (the default), which leaves it to the
     /// line, or `stop_oldest` for all of them.
     pub above_limit: AboveLimit,
@@ -169,6 +172,7 @@ impl LimitsConfig {
             burst: section.span("burst", Duration::from_secs(4), Duration::from_secs(1)..=Duration::from_secs(60)),
             connections_per_address: section.integer("connections_per_address", 50, 0..=1_000_000),
             exempt: section.optional_list("exempt").unwrap_or_else(loopback),
+            output_cache: section.size("output_cache", ByteSize::mib(64), ByteSize::mib(1)..=ByteSize::mib(64 << 10)),
             above_limit: section.choice(
                 "above_limit",
                 AboveLimit::DenyNew,

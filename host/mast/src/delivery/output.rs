@@ -3,9 +3,15 @@
 //!
 //! Answers are buffered, not passed on piece by piece: a plugin's deadline must not depend on how fast a viewer takes the
 //! bytes, and a plugin that fails halfway yields an error instead of half a playlist. The runtime bounds the size
-//! (`[limits] response`), the semaphore how many are made at once.
+//! (`[limits] response` of the instance), the semaphore how many are made at once. Fragments, which viewers have in common, are buffered
+//! packed and once for all of them, and bounded by `[limits] output_cache`.
 
+mod answer;
+mod body;
 mod cache;
+mod conditional;
+mod fragments;
+mod packed;
 mod request;
 mod sink;
 
@@ -15,16 +21,18 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State as AxumState};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use jiff::Timestamp;
 use mast_model::{ChannelId, Line};
 use mast_plugin::services;
 
 use super::error::DeliveryError;
 use super::viewer::Viewer;
-use super::{Shared, State, live};
+use super::{Shared, State, live, respond};
 use crate::accounts::Refusal;
 use crate::extensions::{LineView, PlaybackUrls, RouteMatch};
-use cache::{Answer, Key};
+use answer::{Answer, Form};
+use cache::Key;
 use request::Fields;
 
 /// Anything that is no route of the host's own.
@@ -46,15 +54,19 @@ pub(super) async fn route(AxumState(shared): State, request: Request) -> Result<
         return Err(DeliveryError::NotFound);
     }
     let key = Key::of(&shared, &found, &parts, &fields, &viewer, line.as_ref());
-    let tag = key.as_ref().map(Key::tag);
-    if let Some(tag) = tag.as_ref().filter(|tag| matches(&parts.headers, tag)) {
-        return Ok(not_modified(tag));
+    if let Some(key) = &key {
+        let (tag, since) = (key.tag(), shared.outputs.first_made(key));
+        if let Some(form) = conditional::known(&parts.headers, &tag, since) {
+            return Ok(conditional::not_modified(&tag, form, since));
+        }
     }
     let answer = match key.as_ref().and_then(|key| shared.outputs.find(key)) {
         Some(answer) => answer,
-        None => make(&shared, found, request::record(&parts, fields, &viewer), line, key).await?,
+        None => make(&shared, found, request::record(&parts, fields, &viewer), line, key.as_ref()).await?,
     };
-    Ok(respond(&answer, tag))
+    let form = answer.form(respond::accepts_gzip(&parts.headers));
+    let version = key.map(|key| (key.tag(), shared.outputs.first_made(&key)));
+    Ok(response(answer, form, version))
 }
 
 /// The line that a route's code finds; none for public routes.
@@ -95,8 +107,8 @@ async fn make(
     found: RouteMatch,
     mut request: mast_plugin::records::Request,
     line: Option<(Arc<Line>, PlaybackUrls)>,
-    key: Option<Key>,
-) -> Result<Arc<Answer>, DeliveryError> {
+    key: Option<&Key>,
+) -> Result<Answer, DeliveryError> {
     request.route.clone_from(&found.route.id);
     request.params.clone_from(&found.params);
     let view = line.map(|(line, urls)| {
@@ -105,13 +117,27 @@ async fn make(
         Arc::new(LineView::new(line, lineup, shared.deps.guide.clone(), urls, in_use)) as Arc<dyn services::Line>
     });
     let slot = shared.outputs.slot().await.ok_or(DeliveryError::Busy)?;
-    let (writer, reader) = sink::pair();
+    let guide = shared.deps.guide.clone();
+    let (writer, reader) = sink::pair(sink::Scope {
+        fragments: shared.outputs.fragments.clone(),
+        instance: found.instance.clone(),
+        generation: found.generation,
+        version: Box::new(move |channel| match channel {
+            Some(channel) => guide.channel_version(ChannelId(channel)),
+            None => guide.version(),
+        }),
+    });
+    // Putting a long answer together is no work for a serving thread, either.
     let called = tokio::task::spawn_blocking(move || {
         let _slot = slot;
-        found.output.handle(request, view, Box::new(writer))
+        found.output.handle(request, view, Box::new(writer)).map(|()| reader.finish())
     });
-    match called.await {
-        Ok(Ok(())) => {}
+    let answer = match called.await {
+        Ok(Ok(Some(answer))) => answer,
+        Ok(Ok(None)) => {
+            tracing::warn!(instance = %found.instance, route = found.route.id, "an output answered without starting a response");
+            return Err(DeliveryError::Output);
+        }
         Ok(Err(error)) => {
             tracing::warn!(%error, "an output did not answer");
             return Err(DeliveryError::Output);
@@ -120,50 +146,31 @@ async fn make(
             tracing::error!(%error, "a call of an output panicked in the host");
             return Err(DeliveryError::Output);
         }
-    }
-    let Some(answer) = reader.finish() else {
-        tracing::warn!(instance = %found.instance, route = found.route.id, "an output answered without starting a response");
-        return Err(DeliveryError::Output);
     };
-    let answer = Arc::new(answer);
     if let Some(key) = key.filter(|_| answer.status == StatusCode::OK) {
         shared.outputs.keep(key, &answer);
     }
     Ok(answer)
 }
 
-fn matches(headers: &HeaderMap, tag: &str) -> bool {
-    let fields = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    fields
-        .flat_map(|value| value.split(','))
-        .map(|one| one.trim().trim_start_matches("W/"))
-        .any(|one| one == tag || one == "*")
-}
-
-fn tagged(headers: &mut HeaderMap, tag: &str) {
-    if let Ok(value) = HeaderValue::from_str(tag) {
-        headers.insert(header::ETAG, value);
+/// `version`: tag and age, where it has them.
+fn response(answer: Answer, form: Form, version: Option<(String, Option<Timestamp>)>) -> Response<Body> {
+    let status = answer.status;
+    let (headers, body) = answer.into_body(form);
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    let headers = response.headers_mut();
+    if form != Form::Only {
+        conditional::vary(headers);
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-}
-
-fn not_modified(tag: &str) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    tagged(response.headers_mut(), tag);
-    response
-}
-
-fn respond(answer: &Answer, tag: Option<String>) -> Response<Body> {
-    let mut response = Response::new(answer.body());
-    *response.status_mut() = answer.status;
-    for (name, value) in &answer.headers {
-        response.headers_mut().append(name, value.clone());
+    if form == Form::Gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    match tag.filter(|_| answer.status == StatusCode::OK) {
-        Some(tag) => tagged(response.headers_mut(), &tag),
+    match version.filter(|_| status == StatusCode::OK) {
+        Some((tag, since)) => conditional::tell(headers, &tag, form, since),
         None => {
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
     }
     response
@@ -171,7 +178,7 @@ fn respond(answer: &Answer, tag: Option<String>) -> Response<Body> {
 
 /// Header fields that the host sets itself (`mast:output/response`).
 fn is_hosts(name: &HeaderName) -> bool {
-    const HOSTS: [HeaderName; 9] = [
+    const HOSTS: [HeaderName; 10] = [
         header::CONTENT_LENGTH,
         header::DATE,
         header::CONNECTION,
@@ -179,6 +186,7 @@ fn is_hosts(name: &HeaderName) -> bool {
         header::UPGRADE,
         header::CACHE_CONTROL,
         header::ETAG,
+        header::LAST_MODIFIED,
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
     ];

@@ -225,7 +225,7 @@ impl Registry {
         let member = |entry: &Entry| {
             let policy = entry.running.as_ref().and_then(|running| running.policy.clone()).or(entry.broken.clone());
             let output = entry.running.as_ref().and_then(|running| match &running.loaded {
-                Loaded::Output(output) => Some(output.clone()),
+                Loaded::Output(output) => Some((output.clone(), running.generation)),
                 _ => None,
             });
             let config = entry.current_config()?;

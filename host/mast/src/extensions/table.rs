@@ -14,7 +14,8 @@ use super::status::InstanceStatus;
 /// See the module.
 #[derive(Default)]
 pub(super) struct Table {
-    pub(super) routes: RouteTable<Output>,
+    /// An output, and which load of its instance it is.
+    pub(super) routes: RouteTable<(Output, u64)>,
     /// By instance name.
     pub(super) policies: Vec<Arc<Policy>>,
     /// How the channels of each source are fetched.
@@ -30,7 +31,7 @@ pub(super) type Reading = Box<dyn Fn() -> u64 + Send + Sync>;
 /// What one instance brings along.
 pub(super) struct Member {
     pub(super) id: InstanceId,
-    pub(super) output: Option<Output>,
+    pub(super) output: Option<(Output, u64)>,
     pub(super) policy: Option<Arc<Policy>>,
     pub(super) upstream: Option<Arc<UpstreamConfig>>,
 }
@@ -40,7 +41,7 @@ impl Table {
     pub(super) fn new(members: Vec<Member>, mut statuses: Vec<InstanceStatus>) -> Self {
         let outputs = members
             .iter()
-            .filter_map(|member| member.output.as_ref().map(|output| (&member.id, output.routes(), output.clone())));
+            .filter_map(|member| member.output.as_ref().map(|loaded| (&member.id, loaded.0.routes(), loaded.clone())));
         let (routes, refused) = RouteTable::build(outputs);
         for refused in refused {
             let status = statuses.iter_mut().find(|status| status.instance == refused.instance.as_str());

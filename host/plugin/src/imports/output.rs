@@ -1,17 +1,18 @@
-//! `mast:output`: what an output sees of a line, and where its response goes.
+//! `mast:output`: what an output sees of a line; where its response goes is `response`'s.
+
+mod response;
+
+pub use response::ResponseOut;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use bytes::Bytes;
-use mast_model::ByteSize;
 use wasmtime::component::Resource;
 
 use crate::bindings::base::mast::base::types::PluginError;
-use crate::bindings::output::mast::output::{accounts, response, types, views};
+use crate::bindings::output::mast::output::{accounts, types, views};
 use crate::imports::plugin_error;
 use crate::records;
-use crate::services::{Cursor, Line, ResponseSink};
+use crate::services::{Cursor, Line};
 use crate::state::State;
 
 /// Records of one `next`.
@@ -26,45 +27,10 @@ pub struct LineupCursor(Box<dyn Cursor<records::LineupChannel>>);
 /// Programmes being read.
 pub struct ProgrammeCursor(Box<dyn Cursor<records::Programme>>);
 
-/// A response being written.
-pub struct ResponseOut {
-    sink: Box<dyn ResponseSink>,
-    started: bool,
-    left: u64,
-    limit: ByteSize,
-}
-
-impl ResponseOut {
-    pub(crate) fn new(sink: Box<dyn ResponseSink>, limit: ByteSize) -> Self {
-        Self { sink, started: false, left: limit.0, limit }
-    }
-
-    fn start(&mut self, status: u16, headers: records::Pairs) -> Result<(), PluginError> {
-        if std::mem::replace(&mut self.started, true) {
-            return Err(plugin_error("internal", "response-sink.start was called twice"));
-        }
-        Ok(self.sink.start(status, headers)?)
-    }
-
-    fn write(&mut self, bytes: Vec<u8>) -> Result<(), PluginError> {
-        if !self.started {
-            return Err(plugin_error("internal", "response-sink.start must come before write"));
-        }
-        let Some(left) = self.left.checked_sub(bytes.len() as u64) else {
-            let limit = self.limit;
-            return Err(plugin_error(
-                "limit",
-                format!("a response of more than {limit}; raise [limits] response if that is expected"),
-            ));
-        };
-        self.left = left;
-        Ok(self.sink.write(Bytes::from(bytes))?)
-    }
-}
-
+/// Lines of one call that have a say in which channels' fragments it gets.
+const LINES_MAX: usize = 16;
 impl types::Host for State {}
 impl views::Host for State {}
-impl response::Host for State {}
 
 impl views::HostLine for State {
     fn info(&mut self, line: Resource<LineView>) -> wasmtime::Result<types::LineInfo> {
@@ -137,35 +103,23 @@ impl views::HostProgrammeCursor for State {
 impl accounts::Host for State {
     fn authenticate(&mut self, username: String, password: String) -> wasmtime::Result<Option<Resource<LineView>>> {
         let found = self.instance.services.accounts.authenticate(&username, &password, &self.call.client_ip);
-        Ok(found.map(|line| self.table.push(LineView(line))).transpose()?)
+        self.found(found)
     }
 
     fn by_device(&mut self, device: String) -> wasmtime::Result<Option<Resource<LineView>>> {
         let found = self.instance.services.accounts.by_device(&device, &self.call.client_ip);
-        Ok(found.map(|line| self.table.push(LineView(line))).transpose()?)
+        self.found(found)
     }
 }
 
-impl response::HostResponseSink for State {
-    fn start(
-        &mut self,
-        out: Resource<ResponseOut>,
-        status: u16,
-        headers: records::Pairs,
-    ) -> wasmtime::Result<Result<(), PluginError>> {
-        Ok(self.table.get_mut(&out)?.start(status, headers))
-    }
-
-    fn write(&mut self, out: Resource<ResponseOut>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), PluginError>> {
-        let began = Instant::now();
-        let written = self.table.get_mut(&out)?.write(bytes);
-        self.call.deadline += began.elapsed();
-        Ok(written)
-    }
-
-    fn drop(&mut self, out: Resource<ResponseOut>) -> wasmtime::Result<()> {
-        self.table.delete(out)?;
-        Ok(())
+impl State {
+    /// A line that the guest has authenticated.
+    fn found(&mut self, line: Option<Arc<dyn Line>>) -> wasmtime::Result<Option<Resource<LineView>>> {
+        let Some(line) = line else { return Ok(None) };
+        if self.call.lines.len() < LINES_MAX {
+            self.call.lines.push(Arc::clone(&line));
+        }
+        Ok(Some(self.table.push(LineView(line))?))
     }
 }
 

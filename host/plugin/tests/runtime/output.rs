@@ -53,12 +53,48 @@ fn lister() -> Guest {
              (call $drop_cursor (local.get $cursor))))
          (i32.const 3000)"
     );
-    let routes = format!(
+    guest.body("#handle", handle).body("#routes", routes(&[id, method, path, how]))
+}
+
+/// One route; needs `STORE_PAIR`.
+fn routes([id, method, path, how]: &[String; 4]) -> String {
+    format!(
         "(call $store_pair (i32.const 3100) {id}) (call $store_pair (i32.const 3108) {method})
          (call $store_pair (i32.const 3116) {path}) (call $store_pair (i32.const 3124) {how})
          (call $store_pair (i32.const {RESULT}) (i32.const 3100) (i32.const 1)) (i32.const {RESULT})"
+    )
+}
+
+/// Answers what asking for a fragment of a channel answers.
+fn asks_for_a_fragment_of(channel: u32) -> Output {
+    let mut guest = Guest::new(Kind::Output)
+        .import(RESPONSE, "[method]response-sink.start", "(func $start (param i32 i32 i32 i32 i32))")
+        .import(RESPONSE, "[method]response-sink.fragment", "(func $fragment (param i32 i32 i32 i32 i32 i32))")
+        .more(STORE_PAIR);
+    let texts = ["list", "GET", "/list.txt", "public"].map(|text| guest.text(text));
+    let key = guest.text("key");
+    let handle = format!(
+        "(local $out i32)
+         (local.set $out (i32.load offset=80 (local.get $args)))
+         (call $start (local.get $out) (i32.const 200) (i32.const 0) (i32.const 0) (i32.const {RESULT}))
+         (call $fragment (local.get $out) (i32.const 1) (i32.const {channel}) {key} (i32.const 3000))
+         (i32.const 3000)"
     );
-    guest.body("#handle", handle).body("#routes", routes)
+    let guest = guest.body("#handle", handle).body("#routes", routes(&texts));
+    output(load(&runtime(), &guest.build(), spec(Kind::Output)))
+}
+
+#[test]
+fn fragments_are_of_channels_that_the_line_sees() {
+    for (channel, line, expected) in [(5, line(), None), (6, line(), Some("not-found")), (5, None, Some("not-found"))] {
+        let output = asks_for_a_fragment_of(channel);
+        let answered = output.handle(Request::default(), line, Box::new(Received::default()));
+        let code = answered.err().map(|error| match error.failure {
+            CallFailure::Plugin { code, .. } => code,
+            other => panic!("{other}"),
+        });
+        assert_eq!(code.as_deref(), expected, "{channel}");
+    }
 }
 
 fn lister_with(change: impl FnOnce(&mut InstanceSpec)) -> Output {
@@ -122,6 +158,10 @@ impl Line for TestLine {
 
     fn playback(&self, _: u32, _: &str) -> Option<String> {
         None
+    }
+
+    fn sees(&self, channel: u32) -> bool {
+        (1..=5).contains(&channel)
     }
 }
 

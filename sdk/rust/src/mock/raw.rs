@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
+use super::run::Fragment;
 use super::with;
 use crate::bindings::host::mast::base::types::PluginError;
 use crate::bindings::host::mast::epg::types::{GuideChannel, Programme as GuideProgramme};
@@ -277,6 +278,10 @@ impl<T> Records<T> {
 pub(crate) struct ResponseSink {
     pub(super) head: RefCell<Option<(u16, Pairs)>>,
     pub(super) writes: RefCell<Vec<Vec<u8>>>,
+    pub(super) packed: RefCell<Option<String>>,
+    pub(super) fragments: RefCell<Vec<Fragment>>,
+    /// The fragment that is being written, and how many writes were before it.
+    open: RefCell<Option<(Option<u32>, String, usize)>>,
 }
 
 impl ResponseSink {
@@ -290,6 +295,41 @@ impl ResponseSink {
             return Err(Error::internal("the response has not been started; call start before write").into());
         }
         self.writes.borrow_mut().push(bytes.to_vec());
+        Ok(())
+    }
+
+    pub(crate) fn pack(&self, coding: &str) -> Result<(), PluginError> {
+        if coding != "gzip" {
+            return Err(Error::not_found(format!("the host packs nothing as {coding}")).into());
+        }
+        if self.head.borrow().is_none() || !self.writes.borrow().is_empty() || !self.fragments.borrow().is_empty() {
+            return Err(Error::internal("pack comes after start and before the body").into());
+        }
+        self.packed.replace(Some(coding.to_owned()));
+        Ok(())
+    }
+
+    pub(crate) fn fragment(&self, channel: Option<u32>, key: &str) -> Result<bool, PluginError> {
+        if self.head.borrow().is_none() {
+            return Err(Error::internal("the response has not been started; call start before fragment").into());
+        }
+        if key.len() > 512 {
+            return Err(Error::new(Code::Limit, "a fragment's key of more than 512 bytes").into());
+        }
+        let kept = with(|state| state.fragments.get(&(channel, key.to_owned())).cloned());
+        self.fragments.borrow_mut().push(Fragment { channel, key: key.to_owned(), kept: kept.is_some() });
+        let before = self.writes.borrow().len();
+        self.open.replace(kept.is_none().then(|| (channel, key.to_owned(), before)));
+        self.writes.borrow_mut().extend(kept.clone());
+        Ok(kept.is_some())
+    }
+
+    pub(crate) fn keep(&self) -> Result<(), PluginError> {
+        let Some((channel, key, before)) = self.open.take() else {
+            return Err(Error::internal("there is no fragment to keep").into());
+        };
+        let bytes = self.writes.borrow()[before..].concat();
+        with(|state| state.fragments.insert((channel, key), bytes));
         Ok(())
     }
 }

@@ -51,8 +51,23 @@ pub struct Reply {
     pub status: Option<u16>,
     /// Header fields.
     pub headers: Pairs,
-    /// The body in the pieces in which it crossed to the host.
+    /// The body in the pieces in which it crossed to the host, kept fragments included, before it is packed.
     pub writes: Vec<Vec<u8>>,
+    /// How the host packs it.
+    pub packed: Option<String>,
+    /// The fragments that were asked for, in order.
+    pub fragments: Vec<Fragment>,
+}
+
+/// A fragment that an output asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// The channel whose guide it depends on.
+    pub channel: Option<u32>,
+    /// Its key.
+    pub key: String,
+    /// It was there; otherwise the output made it.
+    pub kept: bool,
 }
 
 impl Reply {
@@ -110,7 +125,8 @@ impl Installed {
         output::handle(&P::load()?, request, line.as_ref(), &sink)?;
         let head = sink.head.take();
         let (status, headers) = head.map_or_else(Default::default, |(status, headers)| (Some(status), headers));
-        Ok(Reply { status, headers, writes: sink.writes.take() })
+        let (packed, fragments) = (sink.packed.take(), sink.fragments.take());
+        Ok(Reply { status, headers, writes: sink.writes.take(), packed, fragments })
     }
 
     /// `policy.decide`, with the fields blanked that the policy does not name.

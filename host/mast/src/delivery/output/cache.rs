@@ -1,21 +1,22 @@
 //! Answers of outputs, kept while nothing changed that they depend on. The key holds the version of everything, so nothing is ever dropped
 //! by hand: a changed lineup makes another key, and the old answer falls out.
+//!
+//! Also kept: since when an answer is as it is, for clients that ask by time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
-use bytes::Bytes;
-use futures_util::stream;
-use http_body_util::StreamBody;
-use mast_model::Line;
+use axum::http::{Method, request::Parts};
+use jiff::Timestamp;
+use mast_model::{ByteSize, Line};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::Shared;
 use super::super::viewer::Viewer;
+use super::answer::{Answer, Kept};
+use super::fragments::Fragments;
 use super::request::Fields;
 use crate::extensions::{PlaybackUrls, RouteMatch};
 
@@ -23,68 +24,29 @@ use crate::extensions::{PlaybackUrls, RouteMatch};
 const BUDGET: u64 = 64 << 20;
 /// Answers expected at most; only sizes the table.
 const ENTRIES: usize = 4096;
+/// Answers whose age is known.
+const FIRSTS: usize = 16_384;
+/// Seconds.
+const DAY: i64 = 86_400;
 /// Calls of outputs at once; more wait.
 const CALLS: usize = 16;
 /// How long a request waits for its turn.
 const TURN: Duration = Duration::from_secs(10);
 
-/// A whole answer of an output.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) pieces: Vec<Bytes>,
-}
-
-impl Answer {
-    /// Bytes of the body.
-    fn len(&self) -> u64 {
-        self.pieces.iter().map(|piece| piece.len() as u64).sum()
-    }
-
-    /// The body; the pieces are shared, not copied.
-    pub(super) fn body(&self) -> Body {
-        match self.pieces.as_slice() {
-            [] => Body::empty(),
-            [piece] => Body::from(piece.clone()),
-            pieces => {
-                let frames =
-                    pieces.iter().cloned().map(|piece| Ok::<_, std::convert::Infallible>(http_body_frame(piece)));
-                let frames: Vec<_> = frames.collect();
-                Body::new(Sized { length: self.len(), inner: StreamBody::new(stream::iter(frames)) })
-            }
-        }
-    }
-}
-
-fn http_body_frame(piece: Bytes) -> hyper::body::Frame<Bytes> {
-    hyper::body::Frame::data(piece)
-}
-
-/// A body that tells its length, so that the response carries `content-length`.
-struct Sized<B> {
-    length: u64,
-    inner: B,
-}
-
-impl<B: hyper::body::Body + Unpin> hyper::body::Body for Sized<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<hyper::body::Frame<B::Data>, B::Error>>> {
-        std::pin::Pin::new(&mut self.inner).poll_frame(cx)
-    }
-
-    fn size_hint(&self) -> hyper::body::SizeHint {
-        hyper::body::SizeHint::with_exact(self.length)
-    }
-}
-
 /// Everything that an answer depends on, hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key([u8; 32]);
+pub(super) struct Key {
+    /// Who asks for what.
+    resource: [u8; 16],
+    /// The same, and the version of everything.
+    version: [u8; 16],
+}
+
+fn shortened(hasher: &blake3::Hasher) -> [u8; 16] {
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    hash
+}
 
 impl Key {
     /// The key of a request; none where its answer must not be kept.
@@ -96,63 +58,80 @@ impl Key {
         viewer: &Viewer,
         line: Option<&(Arc<Line>, PlaybackUrls)>,
     ) -> Option<Self> {
-        let known = |code: &String| matches!(code.as_str(), "lineup" | "line" | "request" | "guide");
+        let known = |code: &String| matches!(code.as_str(), "lineup" | "line" | "request" | "guide" | "day");
         let depends = &found.route.depends;
         if depends.is_empty() || !depends.iter().all(known) || !matches!(parts.method, Method::GET | Method::HEAD) {
             return None;
         }
+        let depends = |on: &str| depends.iter().any(|code| code == on);
         let mut hasher = blake3::Hasher::new();
-        let mut add = |bytes: &[u8]| {
+        let add = |hasher: &mut blake3::Hasher, bytes: &[u8]| {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
             hasher.update(bytes);
         };
-        add(found.instance.as_str().as_bytes());
-        add(found.route.id.as_bytes());
-        // A reloaded instance may answer otherwise. What it was loaded from is counted since the start, so tags end with it.
-        add(&shared.outputs.run);
-        add(&shared.deps.extensions.changes().borrow().to_le_bytes());
-        add(viewer.base_url.as_bytes());
-        add(parts.uri.path().as_bytes());
+        add(&mut hasher, found.instance.as_str().as_bytes());
+        add(&mut hasher, found.route.id.as_bytes());
+        add(&mut hasher, viewer.base_url.as_bytes());
+        add(&mut hasher, parts.uri.path().as_bytes());
         for (name, value) in &fields.pairs {
-            add(name.as_bytes());
-            add(value.as_bytes());
+            add(&mut hasher, name.as_bytes());
+            add(&mut hasher, value.as_bytes());
         }
-        if let Some((line, _)) = line {
-            add(&line.id.0.to_le_bytes());
-            add(&line.revision.to_le_bytes());
-            add(&shared.deps.catalog.lineup(line).version.to_le_bytes());
+        let line = line.map(|(line, _)| line);
+        add(&mut hasher, &line.map_or(0, |line| line.id.0).to_le_bytes());
+        let resource = shortened(&hasher);
+        // A reloaded instance may answer otherwise. Loads are counted since the start, so tags end with it.
+        add(&mut hasher, &shared.outputs.run);
+        add(&mut hasher, &found.generation.to_le_bytes());
+        if let Some(line) = line {
+            add(&mut hasher, &line.revision.to_le_bytes());
+            add(&mut hasher, &shared.deps.catalog.lineup(line).version.to_le_bytes());
         }
-        if depends.iter().any(|code| code == "guide") {
-            add(&shared.deps.guide.version().to_le_bytes());
+        if depends("guide") {
+            add(&mut hasher, &shared.deps.guide.version().to_le_bytes());
         }
-        Some(Self(*hasher.finalize().as_bytes()))
+        if depends("day") {
+            add(&mut hasher, &Timestamp::now().as_second().div_euclid(DAY).to_le_bytes());
+        }
+        Some(Self { resource, version: shortened(&hasher) })
     }
 
     /// The entity tag, quoted.
     pub(super) fn tag(&self) -> String {
-        format!("\"{}\"", hex::encode(&self.0[..12]))
+        format!("\"{}\"", hex::encode(&self.version[..12]))
     }
 }
 
 #[derive(Clone)]
 struct Size;
 
-impl Weighter<Key, Arc<Answer>> for Size {
-    fn weight(&self, _key: &Key, answer: &Arc<Answer>) -> u64 {
-        answer.len() + 512
+impl Weighter<[u8; 16], Arc<Kept>> for Size {
+    fn weight(&self, _key: &[u8; 16], kept: &Arc<Kept>) -> u64 {
+        kept.size()
     }
 }
 
-/// Kept answers, and turns for making new ones.
+/// A version of an answer, and when it was first made: seconds since 1970, at least one more than the version before.
+#[derive(Clone, Copy)]
+struct First {
+    version: [u8; 16],
+    at: i64,
+}
+
+/// Kept answers and fragments, and turns for making new ones.
 pub(in super::super) struct OutputCache {
-    answers: Cache<Key, Arc<Answer>, Size>,
+    answers: Cache<[u8; 16], Arc<Kept>, Size>,
+    pub(super) fragments: Fragments,
+    /// By resource.
+    firsts: Mutex<quick_cache::unsync::Cache<[u8; 16], First>>,
     calls: Arc<Semaphore>,
     /// This run of the host.
     run: [u8; 16],
 }
 
 impl OutputCache {
-    pub(in super::super) fn new() -> Self {
+    /// Fragments have a budget of their own.
+    pub(in super::super) fn new(fragments: ByteSize) -> Self {
         let mut run = [0; 16];
         // Without randomness a viewer may be told "not modified" once too often after a restart.
         let _ = getrandom::fill(&mut run);
@@ -164,15 +143,48 @@ impl OutputCache {
             .build()
             .expect("both capacities are set");
         let answers = Cache::with_options(options, Size, DefaultHashBuilder::default(), DefaultLifecycle::default());
-        Self { answers, calls: Arc::new(Semaphore::new(CALLS)), run }
+        Self {
+            answers,
+            fragments: Fragments::new(fragments),
+            firsts: Mutex::new(quick_cache::unsync::Cache::new(FIRSTS)),
+            calls: Arc::new(Semaphore::new(CALLS)),
+            run,
+        }
     }
 
-    pub(super) fn find(&self, key: &Key) -> Option<Arc<Answer>> {
-        self.answers.get(key)
+    /// Adds to the metrics.
+    pub(in super::super) fn reading(&self) -> impl Fn(&mut String) + Send + Sync + use<> {
+        let fragments = self.fragments.clone();
+        move |text| fragments.reading(text)
     }
 
-    pub(super) fn keep(&self, key: Key, answer: &Arc<Answer>) {
-        self.answers.insert(key, Arc::clone(answer));
+    /// The answer, if it and all its fragments are there.
+    pub(super) fn find(&self, key: &Key) -> Option<Answer> {
+        self.answers.get(&key.version)?.answer(&self.fragments)
+    }
+
+    pub(super) fn keep(&self, key: &Key, answer: &Answer) {
+        self.answers.insert(key.version, Arc::new(answer.kept()));
+        let now = Timestamp::now().as_second();
+        let mut firsts = self.firsts();
+        let at = match firsts.get(&key.resource) {
+            Some(first) if first.version == key.version => return,
+            // Two versions of one second must not look the same to who asks by time.
+            Some(first) => now.max(first.at + 1),
+            None => now,
+        };
+        firsts.insert(key.resource, First { version: key.version, at });
+    }
+
+    /// When this version of the answer was first made; none where it was not, or where that is still to come.
+    pub(super) fn first_made(&self, key: &Key) -> Option<Timestamp> {
+        let first = *self.firsts().get(&key.resource)?;
+        let at = Timestamp::from_second(first.at).ok()?;
+        (first.version == key.version && at <= Timestamp::now()).then_some(at)
+    }
+
+    fn firsts(&self) -> MutexGuard<'_, quick_cache::unsync::Cache<[u8; 16], First>> {
+        self.firsts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A turn to call an output; none when it takes too long.
@@ -182,15 +194,5 @@ impl OutputCache {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_of_a_third_of_the_budget_is_kept() {
-        let cache = OutputCache::new();
-        let piece = Bytes::from(vec![0; (BUDGET / 3) as usize - 1024]);
-        let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), pieces: vec![piece] };
-        cache.keep(Key([1; 32]), &Arc::new(answer));
-        assert!(cache.find(&Key([1; 32])).is_some());
-    }
-}
+#[path = "cache/tests.rs"]
+mod tests;

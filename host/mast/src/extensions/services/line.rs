@@ -131,6 +131,10 @@ impl services::Line for LineView {
         self.lineup.find(channel)?;
         self.urls.url(channel, format)
     }
+
+    fn sees(&self, channel: u32) -> bool {
+        self.lineup.find(ChannelId(channel)).is_some()
+    }
 }
 
 struct LineupCursor {
