@@ -47,11 +47,14 @@ enum Command {
     },
     /// Start the demo: a test upstream with three channels, and a host that serves them.
     Run(run::Options),
-    /// The benchmarks, each against its peer: serve, tune, channels, viewers, failover, idle, m3u; all where none is named.
+    /// The benchmarks, each against its peer: serve, tune, channels, viewers, failover, idle, m3u, access, guide; all where none is named.
     Bench {
         /// One JSON line per figure.
         #[arg(long)]
         json: bool,
+        /// Megabytes of the guide that `guide` imports.
+        #[arg(long, default_value_t = 1000)]
+        guide_size: u64,
         /// Which.
         names: Vec<String>,
     },
@@ -76,7 +79,7 @@ fn main() -> ExitCode {
         }
         Command::Plugin { dir, out } => build::plugin(&dir, &out),
         Command::Run(options) => run::run(&workspace, &options),
-        Command::Bench { json, names } => bench::bench(&workspace, &names, json),
+        Command::Bench { json, guide_size, names } => bench::bench(&workspace, &names, json, guide_size),
         Command::Soak(options) => soak::soak(&workspace, &options),
         Command::Test { filter } => test::test(&workspace, &filter),
     };

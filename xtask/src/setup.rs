@@ -118,6 +118,13 @@ const NEEDS: &[Need] = &[
         is_there: || Path::new("/usr/bin/pebble").exists(),
     },
     Need {
+        what: "python3 with venv",
+        why: "a guide importer of lxml and SQLite, the peer that imports are measured against",
+        since: For::Benchmarks,
+        packages: &["python3", "python3-venv"],
+        is_there: || succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+    },
+    Need {
         what: "nginx",
         why: "the peer that serving is measured against",
         since: For::Benchmarks,
@@ -163,6 +170,9 @@ pub(crate) fn setup(workspace: &Path, purpose: For) -> anyhow::Result<()> {
     if purpose == For::Tests {
         client_libraries(workspace)?;
     }
+    if purpose == For::Benchmarks {
+        peer_libraries(workspace)?;
+    }
     Ok(())
 }
 
@@ -204,6 +214,18 @@ fn install(packages: &[&str]) -> anyhow::Result<()> {
         };
         run(apt().arg("update"))?;
         run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
+    })
+}
+
+/// What the peers of the benchmarks need, in the versions that tests/clients pins, under target/clients.
+fn peer_libraries(workspace: &Path) -> anyhow::Result<()> {
+    let (pins, clients) = (workspace.join("tests/clients/bench-requirements.txt"), workspace.join("target/clients"));
+    once(&clients, &pins, "lxml from PyPI", || {
+        let python = clients.join("bench-python");
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
+        let mut pip = Command::new(python.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
+        run(pip.arg(&pins))
     })
 }
 

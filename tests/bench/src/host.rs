@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use tokio::process::{Child, Command};
 
-use crate::process::{MEASURED, pinned};
+use crate::process::{MEASURED, pinned_to};
 
 /// The longest wait for anything in a benchmark.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,6 +44,21 @@ impl Host {
         origins: &[String],
         settings: &str,
     ) -> anyhow::Result<Self> {
+        Self::start_pinned(&MEASURED.to_string(), mast, playlist, origins, settings).await
+    }
+
+    /// The same as [`Host::start`] on other cores.
+    pub(crate) async fn start_on(cores: &str, mast: &Path, playlist: &str, settings: &str) -> anyhow::Result<Self> {
+        Self::start_pinned(cores, mast, playlist, &[origin(playlist)?], settings).await
+    }
+
+    async fn start_pinned(
+        cores: &str,
+        mast: &Path,
+        playlist: &str,
+        origins: &[String],
+        settings: &str,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let port = free_port()?;
         let config = folder.path().join("mast.toml");
@@ -61,7 +76,7 @@ impl Host {
         std::fs::write(instances.join("m3u.toml"), "kind = \"output\"\nplugin = \"output-m3u\"\n")?;
         add_line(mast, &config, LINE, 10_000).await?;
         let log = std::fs::File::create(folder.path().join("log"))?;
-        let child = pinned(MEASURED, mast)
+        let child = pinned_to(cores, mast)
             .args(["serve", "--config"])
             .arg(&config)
             .stdout(log.try_clone()?)

@@ -7,6 +7,7 @@ mod channels;
 mod failover;
 mod figure;
 mod fleet;
+mod guide;
 mod host;
 mod idle;
 mod load;
@@ -34,11 +35,14 @@ struct Arguments {
     /// One JSON line per figure instead of text.
     #[arg(long)]
     json: bool,
-    /// Which: serve, tune, channels, viewers, failover, idle, m3u, access. All where none is named.
+    /// Which: serve, tune, channels, viewers, failover, idle, m3u, access, guide. All where none is named.
     names: Vec<String>,
+    /// Megabytes of the guide that is imported.
+    #[arg(long, default_value_t = 1000)]
+    guide_size: u64,
 }
 
-const ALL: [&str; 8] = ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u", "access"];
+const ALL: [&str; 9] = ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u", "access", "guide"];
 
 // One worker: everything here shares a core.
 #[tokio::main(worker_threads = 1)]
@@ -57,6 +61,7 @@ async fn main() -> anyhow::Result<()> {
             "idle" => idle::run(&arguments.mast, &mut report).await.context("bench idle")?,
             "m3u" => m3u::run(&arguments.mast, &mut report).await.context("bench m3u")?,
             "access" => access::run(&arguments.mast, &mut report).await.context("bench access")?,
+            "guide" => guide::run(&arguments.mast, arguments.guide_size, &mut report).await.context("bench guide")?,
             other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),
         }
     }

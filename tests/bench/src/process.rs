@@ -10,10 +10,18 @@ pub(crate) const MEASURED: u32 = 0;
 /// The core of whatever makes load: upstreams, viewers, this process.
 pub(crate) const LOAD: u32 = 1;
 
+/// All cores, for what is measured in seconds and whose load is nothing.
+pub(crate) const EVERY: &str = "0,1";
+
 /// A command that runs on one core only. It ends with this process at the latest.
 pub(crate) fn pinned(core: u32, program: &Path) -> tokio::process::Command {
+    pinned_to(&core.to_string(), program)
+}
+
+/// A command that runs on these cores, as taskset lists them. It ends with this process at the latest.
+pub(crate) fn pinned_to(cores: &str, program: &Path) -> tokio::process::Command {
     let mut command = tokio::process::Command::new("taskset");
-    command.arg("-c").arg(core.to_string()).arg(program);
+    command.arg("-c").arg(cores).arg(program);
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }
@@ -75,4 +83,26 @@ pub(crate) fn memory(pid: u32) -> anyhow::Result<Memory> {
         kib.map(|kib| kib * 1024.0).with_context(|| format!("no {name} of process {pid}"))
     };
     Ok(Memory { rss: field("Rss:")?, pss: field("Pss:")? })
+}
+
+/// The most resident memory that a process had since it started, or since [`forget_peak_memory`], in bytes.
+pub(crate) fn peak_memory_of(pid: u32) -> anyhow::Result<f64> {
+    let status =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).with_context(|| format!("process {pid} is gone"))?;
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    Ok(peak.context("no VmHWM of the process")? * 1024.0)
+}
+
+/// Has the kernel measure the most resident memory from now on.
+pub(crate) fn forget_peak_memory(pid: u32) -> anyhow::Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+        .with_context(|| format!("process {pid} is gone, or somebody else's"))
+}
+
+/// Bytes that are free where `folder` is.
+pub(crate) fn free_space(folder: &Path) -> anyhow::Result<u64> {
+    let output = Command::new("df").args(["--output=avail", "-B1"]).arg(folder).output().context("df is needed")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().nth(1).and_then(|line| line.trim().parse().ok()).with_context(|| format!("df printed {text}"))
 }

@@ -63,6 +63,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("notify", "instance files are watched"),
     ("percent-encoding", "URL parts"),
     ("proptest", "property tests"),
+    ("quick-xml", "the peer that imports of guides are measured against"),
     ("quick_cache", "bounded caches: credentials, decisions, responses"),
     ("rcgen", "certificates for ACME's checks, and in tests; instant-acme brings it"),
     ("redb", "the store"),
