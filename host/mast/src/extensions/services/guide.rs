@@ -1,14 +1,14 @@
-//! The guide of a line as an output reads it: channel by channel, one version of every guide from the first batch to the last.
+//! The guide of a line as an output reads it: channel by channel, one version of every guide for all that a request asks.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use mast_model::ChannelId;
 use mast_plugin::records::{self, Pairs};
 use mast_plugin::services::Cursor;
 
-use crate::guide::{Guide, Reading, pick};
+use crate::guide::{Reading, pick};
 
 /// The contract's largest batch.
 const MAX_BATCH: usize = 1024;
@@ -16,7 +16,7 @@ const MAX_BATCH: usize = 1024;
 /// Programmes being read.
 pub(super) struct GuideCursor {
     /// None where the guide cannot be read, which is in the log.
-    reading: Option<Reading>,
+    reading: Option<Arc<Mutex<Reading>>>,
     channels: std::vec::IntoIter<ChannelId>,
     pending: VecDeque<records::Programme>,
     span: Option<(Timestamp, Timestamp)>,
@@ -26,8 +26,12 @@ pub(super) struct GuideCursor {
 
 impl GuideCursor {
     /// The channels must be of the line's lineup. Times are Unix seconds.
-    pub(super) fn new(guide: &Guide, channels: Vec<ChannelId>, start: u64, stop: u64) -> Self {
-        let reading = guide.read().inspect_err(|error| tracing::error!(%error, "an output gets no guide")).ok();
+    pub(super) fn new(
+        reading: Option<Arc<Mutex<Reading>>>,
+        languages: Arc<[String]>,
+        channels: Vec<ChannelId>,
+        (start, stop): (u64, u64),
+    ) -> Self {
         let at = |seconds: u64| {
             i64::try_from(seconds)
                 .ok()
@@ -35,14 +39,15 @@ impl GuideCursor {
                 .unwrap_or(Timestamp::MAX)
         };
         let span = (start < stop).then(|| (at(start), at(stop)));
-        Self { reading, channels: channels.into_iter(), pending: VecDeque::new(), span, languages: guide.languages() }
+        Self { reading, channels: channels.into_iter(), pending: VecDeque::new(), span, languages }
     }
 
     /// The programmes of the next channel that has some; false at the end.
     fn fill(&mut self) -> bool {
         let (Some(reading), Some((from, until))) = (&self.reading, self.span) else { return false };
         let Some(channel) = self.channels.next() else { return false };
-        match reading.programmes(channel, from, until) {
+        let found = reading.lock().unwrap_or_else(PoisonError::into_inner).programmes(channel, from, until);
+        match found {
             Ok(programmes) => {
                 self.pending.extend(programmes.into_iter().map(|one| record(channel, one, &self.languages)));
             }

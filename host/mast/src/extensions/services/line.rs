@@ -1,6 +1,6 @@
 //! One authenticated line as an output sees it: one version of its lineup, its playback URLs, never its password.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use mast_model::{ChannelId, Line, LineToken};
@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::guide::GuideCursor;
 use crate::catalog::{Lineup, LineupEntry};
-use crate::guide::Guide;
+use crate::guide::{Guide, Reading};
 
 /// The contract's largest batch.
 const MAX_BATCH: usize = 1024;
@@ -64,6 +64,8 @@ pub struct LineView {
     lineup: Arc<Lineup>,
     /// None in tests that need none.
     guide: Option<Guide>,
+    /// One version of all guides for everything that the request asks; read when something does.
+    reading: OnceLock<Option<Arc<Mutex<Reading>>>>,
     urls: Arc<PlaybackUrls>,
     active_connections: u32,
 }
@@ -77,7 +79,7 @@ impl LineView {
         urls: PlaybackUrls,
         active_connections: u32,
     ) -> Self {
-        Self { line, lineup, guide: guide.into(), urls: Arc::new(urls), active_connections }
+        Self { line, lineup, guide: guide.into(), reading: OnceLock::new(), urls: Arc::new(urls), active_connections }
     }
 }
 
@@ -121,7 +123,14 @@ impl services::Line for LineView {
             None => self.lineup.entries.iter().map(|entry| entry.channel.id).collect(),
         };
         match &self.guide {
-            Some(guide) => Box::new(GuideCursor::new(guide, channels, start, stop)),
+            Some(guide) => {
+                let read = || {
+                    let reading = guide.read().inspect_err(|error| tracing::error!(%error, "an output gets no guide"));
+                    reading.ok().map(|reading| Arc::new(Mutex::new(reading)))
+                };
+                let reading = self.reading.get_or_init(read).clone();
+                Box::new(GuideCursor::new(reading, guide.languages(), channels, (start, stop)))
+            }
             None => Box::new(Empty),
         }
     }
