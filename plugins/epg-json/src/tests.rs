@@ -104,6 +104,25 @@ fn what_goes_wrong_keeps_the_old_guide() {
 }
 
 #[test]
+fn one_huge_programme_does_not_cost_the_others() {
+    let config = json!({ "endpoint": "https://api.example/all",
+        "fields": { "channel": "c", "title": "t", "start": "s", "description": "d" } });
+    let one = |start: u64, text: String| json!({ "c": "one", "t": "News", "s": start, "d": text });
+    let answer =
+        json!([one(NOW, "short".to_owned()), one(NOW + 60, "x".repeat(5 << 20)), one(NOW + 120, String::new())]);
+    let imported = check(
+        config,
+        &[("https://api.example/all", answer)],
+        &[&format!("one {NOW} ? News"), &format!("one {} ? News", NOW + 120)],
+    );
+    assert!(
+        imported.warnings.iter().any(|(_, message)| message.contains("larger than 1 MiB")),
+        "{:?}",
+        imported.warnings
+    );
+}
+
+#[test]
 fn settings_are_checked() {
     let fields = json!({ "title": "t", "start": "s" });
     for (config, part) in [

@@ -34,6 +34,8 @@ pub struct Guide<'a> {
 /// Bytes of programmes that cross to the host at once, roughly, and how many programmes at most.
 const BATCH_BYTES: usize = 64 * 1024;
 const BATCH_PROGRAMMES: usize = 2_048;
+/// Bytes of one programme; the host keeps less of it than this.
+const LARGEST: usize = 1 << 20;
 
 /// Answers that [`Guide::wanted`] remembers; with more channels than this it forgets them all and asks again.
 const ANSWERS: usize = 65_536;
@@ -58,18 +60,22 @@ impl<'a> Guide<'a> {
 
     /// Adds a programme; any order will do.
     pub fn programme(&mut self, programme: Programme) -> Result<()> {
-        self.scratch.take(&programme);
-        self.programmes.push(&self.scratch);
-        self.flush_full()
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.take(&programme);
+        let pushed = self.packed(&scratch);
+        self.scratch = scratch;
+        pushed
     }
 
     /// Adds a programme that is packed already.
     pub fn packed(&mut self, programme: &PackedProgramme) -> Result<()> {
+        if programme.size() > LARGEST {
+            // The host takes no batch with it in, and all others would be lost with it.
+            let item = format!("the programme of {} at {}", programme.channel(), programme.start());
+            self.warn(&item, "it is larger than 1 MiB and left out");
+            return Ok(());
+        }
         self.programmes.push(programme);
-        self.flush_full()
-    }
-
-    fn flush_full(&mut self) -> Result<()> {
         let full = self.programmes.bytes.len() >= BATCH_BYTES || self.programmes.count >= BATCH_PROGRAMMES;
         if full { self.flush() } else { Ok(()) }
     }

@@ -29,7 +29,7 @@ pub(super) enum GuideCommand {
     Accept(OneGuide),
     /// List what each channel has for a guide, and why
     Links(links::LinksArgs),
-    /// Say what a channel has for a guide
+    /// Say what a channel has for a guide, all of it: what is not given is as the host finds it
     Link(links::LinkArgs),
     /// How channels and guides fit together, in numbers
     Report(links::ReportArgs),

@@ -29,7 +29,7 @@ pub struct Query {
     /// Exactly this category in any language.
     pub category: Option<String>,
     /// Only these channels; empty: all.
-    pub channels: Vec<ChannelId>,
+    pub channels: BTreeSet<ChannelId>,
 }
 
 /// A programme that was found.

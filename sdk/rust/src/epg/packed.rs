@@ -137,6 +137,11 @@ impl PackedProgramme {
         self.lists.swap(TITLES, SUB_TITLES);
     }
 
+    /// Bytes that it takes, about.
+    pub(super) fn size(&self) -> usize {
+        self.channel.len() + self.lists.iter().map(|list| list.bytes.len()).sum::<usize>()
+    }
+
     fn list(&mut self, list: usize) -> &mut List {
         let list = &mut self.lists[list];
         list.count += 1;

@@ -193,7 +193,8 @@ async fn set(
 ) -> Result<Result<Changed, Vec<RowProblem>>, AdminError> {
     let (guide, catalog) = (running(context)?, context.deps.catalog.clone());
     reading(move || {
-        let mut known = Known { guide: &guide, channels: BTreeMap::new() };
+        let names = guide.statuses().into_iter().map(|status| status.guide).collect();
+        let mut known = Known { guide: &guide, names, channels: BTreeMap::new() };
         let (mut all, mut problems) = (BTreeMap::new(), Vec::new());
         for (row, id, request) in rows {
             let checked = match catalog.channel(ChannelId(id)) {
@@ -219,6 +220,8 @@ async fn set(
 /// What links can be made to.
 struct Known<'a> {
     guide: &'a Guide,
+    /// All guides.
+    names: BTreeSet<String>,
     /// Ids of a guide's channels, read when they are first asked for; none where it was never imported.
     channels: BTreeMap<InstanceId, Option<BTreeSet<String>>>,
 }
@@ -247,8 +250,7 @@ impl Known<'_> {
     }
 
     fn link(&mut self, name: &str, channel: String) -> Result<ManualLink, String> {
-        let there = self.guide.statuses().iter().any(|status| status.guide == name);
-        let Some(guide) = InstanceId::new(name).ok().filter(|_| there) else {
+        let Some(guide) = InstanceId::new(name).ok().filter(|_| self.names.contains(name)) else {
             return Err(format!("there is no guide {name}; GET /api/v1/guides lists them"));
         };
         if !self.channels.contains_key(&guide) {

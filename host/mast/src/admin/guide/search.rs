@@ -60,7 +60,7 @@ async fn search(State(context): Shared, Asked(query): Asked<SearchQuery>) -> Res
     }
     let between = span(query.start, query.stop, HOURS)?;
     let limit = Paging { limit: query.limit, cursor: None }.limit()?;
-    let channels = query.channels.as_deref().map(ids).transpose()?.unwrap_or_default();
+    let channels = query.channels.as_deref().map(ids).transpose()?.unwrap_or_default().into_iter().collect();
     let wanted = Query { words: query.q, title: query.title, category: query.category, channels };
     found(&context, wanted, between, limit, query.lang.as_deref()).await
 }
@@ -91,7 +91,7 @@ async fn upcoming(
         return Err(AdminError::field("title", "give the title of a series".to_owned()));
     }
     let limit = Paging { limit: query.limit, cursor: None }.limit()?;
-    let channels = query.channels.as_deref().map(ids).transpose()?.unwrap_or_default();
+    let channels = query.channels.as_deref().map(ids).transpose()?.unwrap_or_default().into_iter().collect();
     let now = Timestamp::now();
     let until = now.checked_add(HOURS.1.hours()).unwrap_or(Timestamp::MAX);
     let wanted = Query { title: Some(query.title), channels, ..Query::default() };

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use mast_model::{AboveLimit, LineRecord, LineToken, Secret};
 
 use super::super::error::RowProblem;
-use super::super::spreadsheet::{guarded, unguarded};
+use super::super::spreadsheet::{self, guarded};
 use crate::accounts::{LineRequest, LineTerms};
 
 const HEAD: [&str; 19] = [
@@ -77,28 +77,8 @@ fn row(cells: [String; HEAD.len()]) -> Vec<u8> {
 
 /// Rows with a head, in any order of columns; columns that are missing or empty say nothing.
 pub(super) fn read(text: &[u8]) -> Result<Vec<LineRequest>, Vec<RowProblem>> {
-    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text);
-    let problem = |row, message: String| RowProblem { row, message };
-    let head = reader.headers().map_err(|error| vec![problem(0, error.to_string())])?.clone();
-    if let Some(unknown) = head.iter().find(|name| !HEAD.contains(name)) {
-        let message = format!("there is no column {unknown:?}; there are {}", HEAD.join(", "));
-        return Err(vec![problem(0, message)]);
-    }
-    let (mut lines, mut problems) = (Vec::new(), Vec::new());
-    for (number, record) in (1..).zip(reader.records()) {
-        let read = record.map_err(|error| error.to_string()).and_then(|record| {
-            let cell = |name: &str| {
-                let at = head.iter().position(|known| known == name)?;
-                record.get(at).map(unguarded).filter(|cell| !cell.is_empty())
-            };
-            line(cell)
-        });
-        match read {
-            Ok(line) => lines.push(line),
-            Err(message) => problems.push(problem(number, message)),
-        }
-    }
-    if problems.is_empty() { Ok(lines) } else { Err(problems) }
+    let rows = spreadsheet::read(text, &HEAD, &[], |cell| line(cell))?;
+    Ok(rows.into_iter().map(|(_, line)| line).collect())
 }
 
 fn line<'a>(cell: impl Fn(&str) -> Option<&'a str>) -> Result<LineRequest, String> {

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::super::super::error::RowProblem;
 use super::super::super::extract::Changing;
-use super::super::super::spreadsheet::{guarded, unguarded};
+use super::super::super::spreadsheet::{self, guarded};
 use super::super::super::{AdminError, Context, Shared};
 use super::super::{reading, running};
 use super::view::ChannelLinksView;
@@ -89,34 +89,10 @@ async fn import(
 }
 
 fn read(text: &[u8]) -> Result<Vec<(usize, u32, LinkRequest)>, Vec<RowProblem>> {
-    // Spreadsheets put a byte order mark first.
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(text);
-    let problem = |row, message: String| RowProblem { row, message };
-    let head = reader.headers().map_err(|error| vec![problem(0, error.to_string())])?.clone();
-    if let Some(unknown) = head.iter().find(|name| !HEAD.contains(name)) {
-        let message = format!("there is no column {unknown:?}; there are {}", HEAD.join(", "));
-        return Err(vec![problem(0, message)]);
-    }
-    for needed in ["channel", "link"] {
-        if !head.iter().any(|name| name == needed) {
-            return Err(vec![problem(0, format!("the column {needed} is missing"))]);
-        }
-    }
-    let (mut rows, mut problems) = (Vec::new(), Vec::new());
-    for (number, record) in (1..).zip(reader.records()) {
-        let read = record.map_err(|error| error.to_string()).and_then(|record| {
-            row(|name| {
-                let at = head.iter().position(|known| known == name)?;
-                record.get(at).map(unguarded).map(str::trim).filter(|cell| !cell.is_empty())
-            })
-        });
-        match read {
-            Ok((channel, request)) => rows.push((number, channel, request)),
-            Err(message) => problems.push(problem(number, message)),
-        }
-    }
-    if problems.is_empty() { Ok(rows) } else { Err(problems) }
+    let rows = spreadsheet::read(text, &HEAD, &["channel", "link"], |cell| {
+        row(|name| cell(name).map(str::trim).filter(|cell| !cell.is_empty()))
+    })?;
+    Ok(rows.into_iter().map(|(number, (channel, request))| (number, channel, request)).collect())
 }
 
 fn row<'a>(cell: impl Fn(&str) -> Option<&'a str>) -> Result<(u32, LinkRequest), String> {
