@@ -12,7 +12,42 @@ pub fn python_m3u8(playlist: &str) -> Value {
     read(python.arg(scripts().join("read_m3u8.py")), playlist)
 }
 
-/// What the `iptv-playlist-parser` package (npm) makes of an M3U playlist.
+/// What the `@iptv/xtream-api` package (npm) gets out of an Xtream API: `plain`, and `standardized` in its own words.
+pub fn npm_xtream(url: &str, username: &str, password: &str) -> Value {
+    let mut node = Command::new("node");
+    let account = serde_json::json!({ "url": url, "username": username, "password": password });
+    read(node.arg(scripts().join("read_xtream.js")).arg(installed()), &account.to_string())
+}
+
+/// A panel of the `xtreamcodeserver` package (PyPI), which ends with this; see `tests/clients/panel.py` for what it has.
+pub struct Panel {
+    child: Child,
+    /// Scheme and authority.
+    pub url: String,
+}
+
+impl Panel {
+    /// One whose channel leads to `live`, and whose films are a hundred times `film`.
+    pub fn start(live: &str, film: &str) -> Self {
+        let mut python = Command::new(installed().join("python/bin/python"));
+        python.arg(scripts().join("panel.py")).args([live, film]);
+        let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        let port: u16 = port.trim().parse().expect("xtreamcodeserver starts: run `cargo xtask setup --tests`");
+        Self { child, url: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+impl Drop for Panel {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the packages `iptv-playlist-parser` and `@iptv/playlist` (npm) make of an M3U playlist, the second under `channels`.
 pub fn npm_playlist_parser(playlist: &str) -> Value {
     let mut node = Command::new("node");
     read(node.arg(scripts().join("read_m3u.js")).arg(installed()), playlist)

@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-pub use browser::hls_js;
+pub use browser::{fill_in, hls_js};
 pub use ffmpeg::ffmpeg;
 pub use mpv::mpv;
 

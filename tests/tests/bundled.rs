@@ -125,7 +125,7 @@ fn settings_are_checked_when_an_instance_is_loaded() {
         ("source-m3u", Kind::Source, json!({}), "set url or path"),
         ("source-m3u", Kind::Source, json!({ "url": URL, "refresh": "often" }), "config.refresh"),
         ("source-channels-txt", Kind::Source, json!({ "url": "channels.txt" }), "for a file use path"),
-        ("output-m3u", Kind::Output, json!({ "type": "m3u" }), "takes no settings"),
+        ("output-m3u", Kind::Output, json!({ "type": "m3u" }), "config"),
         ("auth-network", Kind::Auth, json!({ "rule": [{ "deny": ["10.0.0.0/40"] }] }), "rule 1: deny \"10.0.0.0/40\""),
     ] {
         let mut spec = spec(kind, config);

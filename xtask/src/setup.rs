@@ -111,6 +111,13 @@ const NEEDS: &[Need] = &[
         },
     },
     Need {
+        what: "hdhomerun_config",
+        why: "looks for tuners on the network in the tests, and finds ours",
+        since: For::Tests,
+        packages: &["hdhomerun-config"],
+        is_there: || Path::new("/usr/bin/hdhomerun_config").exists(),
+    },
+    Need {
         what: "Pebble",
         why: "an authority that issues certificates over ACME in the tests",
         since: For::Tests,
@@ -233,16 +240,21 @@ fn peer_libraries(workspace: &Path) -> anyhow::Result<()> {
 fn client_libraries(workspace: &Path) -> anyhow::Result<()> {
     let (pins, clients) = (workspace.join("tests/clients"), workspace.join("target/clients"));
     let python = clients.join("python");
-    once(&clients, &pins.join("requirements.txt"), "m3u8, py-xmltv and schemathesis from PyPI", || {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
-        let mut pip = Command::new(python.join("bin/pip"));
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
-        run(pip.arg(pins.join("requirements.txt")))
-    })?;
+    once(
+        &clients,
+        &pins.join("requirements.txt"),
+        "m3u8, py-xmltv, schemathesis and xtreamcodeserver from PyPI",
+        || {
+            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
+            let mut pip = Command::new(python.join("bin/pip"));
+            pip.args(["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]);
+            run(pip.arg(pins.join("requirements.txt")))
+        },
+    )?;
     once(
         &clients,
         &pins.join("package-lock.json"),
-        "@iptv/xmltv, epg-parser, hls.js, iptv-playlist-parser, mux.js and oidc-provider from npm",
+        "@iptv/playlist, @iptv/xmltv, @iptv/xtream-api, epg-parser, hls.js, iptv-playlist-parser, mux.js and oidc-provider from npm",
         || {
             for file in ["package.json", "package-lock.json"] {
                 std::fs::copy(pins.join(file), clients.join(file)).with_context(|| format!("copying {file}"))?;

@@ -9,6 +9,7 @@
 //! work and get the same answer, except that the work is bcrypt's own for a line that was imported and has not
 //! logged in since; a line's expiry and active flag are looked at on every call.
 
+mod bind;
 mod change;
 mod erase;
 pub(crate) mod password;
@@ -19,6 +20,7 @@ mod tests;
 pub(crate) mod throttle;
 mod verified;
 
+pub use bind::BindError;
 pub use change::{Added, LineEdit};
 pub use erase::Erased;
 pub(crate) use request::stated;

@@ -44,7 +44,7 @@ pub use error::{AdminError, ErrorBody, ErrorView, Problem};
 pub use guide::GuideView;
 pub use health::{Check, HealthView};
 pub use keys::{KeyView, MadeKeyView};
-pub use lines::{Created, LineView};
+pub use lines::{Created, DeviceEventView, LineView, ToldView};
 pub use live::OnAirView;
 pub use operators::OperatorView;
 pub use page::Page;
@@ -69,6 +69,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::accounts::Accounts;
 use crate::backups::Backups;
 use crate::catalog::Catalog;
+use crate::devices::Devices;
 use crate::events::Events;
 use crate::extensions::Extensions;
 use crate::guide::Guide;
@@ -105,6 +106,8 @@ pub struct AdminDeps {
     pub resellers: Resellers,
     /// Who watches, and who may not.
     pub sessions: Sessions,
+    /// What waits for set-top boxes.
+    pub devices: Devices,
     /// What just happened.
     pub events: Events,
     /// Everything in a file.
@@ -192,6 +195,9 @@ impl Admin {
                 forget_done(&*store)?;
                 audit.map_or(Ok(0), |before| trim_audit(&*store, before))
             });
+            if let Err(error) = self.context.deps.devices.sweep().await {
+                tracing::warn!(%error, "old events for devices were not swept out");
+            }
             match forgotten.await {
                 Ok(Ok(0)) | Err(_) => {}
                 Ok(Ok(entries)) => tracing::info!(entries, "old entries of the audit log were removed"),

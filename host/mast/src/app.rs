@@ -20,8 +20,10 @@ use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryConfig, Deps};
+use crate::devices::Devices;
+use crate::discovery;
 use crate::events::Events;
-use crate::extensions::{Extensions, Rooms};
+use crate::extensions::{Desk, Extensions, Gate, Rooms};
 use crate::guide::Guide;
 use crate::metrics::Metrics;
 use crate::operators::{Oidc, Operators};
@@ -29,7 +31,7 @@ use crate::outbound::Outbound;
 use crate::resellers::Resellers;
 use crate::sessions::Sessions;
 use crate::tuner::playout::Playouts;
-use crate::tuner::{CatalogUpstreams, Slots, Transcoder, Tuner};
+use crate::tuner::{CatalogUpstreams, Files, Slots, Transcoder, Tuner};
 
 /// How long rooms may take to let go of what they hold, each.
 const GRACE: Duration = Duration::from_secs(5);
@@ -81,25 +83,38 @@ impl App {
         let opened = Opened::open(&config, events.clone()).await?;
         let outbound = Outbound::new()?;
         let guide = opened.guide(&outbound, &config).await?;
+        let desk = Desk { accounts: opened.accounts.clone(), devices: opened.devices.clone() };
+        let gate = Gate::default();
         let rooms = Rooms {
             outbound: outbound.clone(),
             kv: Arc::clone(&opened.kv),
             accounts: opened.accounts.clone(),
             catalog: opened.catalog.clone(),
             guide: guide.clone(),
+            desk: desk.clone(),
+            gate: Arc::clone(&gate),
             active_connections: opened.sessions.counter(),
             base_url: config.http.public_url.clone().unwrap_or_else(|| format!("http://{}", config.http.listen)),
         };
         let extensions = Extensions::start(config.plugins.clone(), &data_dir, rooms, &tasks, stop.clone()).await?;
         let own = crate::tuner::playout::own_channels(&config.playouts);
+        opened.catalog.configure(&config.catalog);
         opened.catalog.run(extensions.sources(), own, &tasks, stop.clone());
         guide.run(extensions.guides(), &tasks, stop.clone());
         let transcoder = Transcoder::new(config.ffmpeg.clone());
+        let slots = Slots::default();
+        let files = Files {
+            catalog: opened.catalog.clone(),
+            extensions: extensions.clone(),
+            outbound: outbound.clone(),
+            slots: slots.clone(),
+            connect_timeout: config.tuner.connect_timeout,
+        };
         let upstreams = CatalogUpstreams {
             catalog: opened.catalog.clone(),
             extensions: extensions.clone(),
             outbound: outbound.clone(),
-            slots: Slots::default(),
+            slots,
             transcoder: transcoder.clone(),
             connect_timeout: config.tuner.connect_timeout,
             stall_timeout: config.tuner.stall_timeout,
@@ -121,6 +136,9 @@ impl App {
             metrics: Metrics::default(),
             sessions: opened.sessions.clone(),
             session_key: opened.session_key,
+            files,
+            desk,
+            gate,
             outbound: outbound.clone(),
             data_dir,
         };
@@ -136,6 +154,7 @@ impl App {
             catalog: opened.catalog,
             resellers: opened.resellers,
             sessions: opened.sessions.clone(),
+            devices: opened.devices,
             events,
             backups: Backups::new(Arc::clone(&store), opened.kv, &config.data_dir),
             running: Some(Running {
@@ -153,6 +172,8 @@ impl App {
         let address = delivery.address();
         // Set here and nowhere else.
         let _ = listening.set(address);
+        // Says goodbye before viewers are refused.
+        discovery::start(config.discovery.as_ref(), &tasks, &stop_delivery);
         let retention = config.retention.clone();
         let (forgetting, stop_forgetting) = (admin.clone(), stop.clone());
         tasks.spawn(async move { forgetting.forget(retention, stop_forgetting).await });
@@ -217,6 +238,7 @@ struct Opened {
     catalog: Catalog,
     resellers: Resellers,
     sessions: Sessions,
+    devices: Devices,
     session_key: [u8; 32],
 }
 
@@ -229,9 +251,10 @@ impl Opened {
             let operators = Operators::open(Arc::clone(&store), limits.failed_logins_per_minute)?;
             let catalog = Catalog::open(Arc::clone(&store), bouquets)?;
             let sessions = Sessions::open(Arc::clone(&store), events)?;
+            let devices = Devices::open(Arc::clone(&store))?;
             let resellers = Resellers::open(Arc::clone(&store), accounts.clone(), operators.gate())?;
             let session_key = store.installation_key("session-key")?;
-            Ok(Self { store, kv, accounts, operators, catalog, sessions, resellers, session_key })
+            Ok(Self { store, kv, accounts, operators, catalog, sessions, devices, resellers, session_key })
         };
         tokio::task::spawn_blocking(open).await?
     }

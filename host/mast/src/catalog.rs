@@ -6,10 +6,13 @@
 //! Invariants: what a source delivered last stays until it delivers something better, whatever happens to its refreshes, its
 //! plugin or the host; a channel keeps its id while its (source, key) pair lives in the store.
 
+mod changes;
 pub mod config;
 mod editing;
 mod import;
 mod lineup;
+mod on_demand;
+mod provider;
 mod refresh;
 mod resolve;
 mod schedule;
@@ -19,11 +22,14 @@ mod status;
 mod supervisor;
 mod tasks;
 
+pub use changes::{ChangedNames, SourceChanges};
 pub use editing::{
     Bouquet, BouquetPatch, CategoryEdit, CategoryPatch, ChannelEdit, ChannelPatch, DedupeBy, EditError, Effect, Rule,
     Rules,
 };
 pub use lineup::{Lineup, LineupEntry};
+pub use on_demand::{OnDemand, PlayableFile};
+pub use provider::SourceProvider;
 pub use resolve::ResolveError;
 pub(crate) use schedule::Timing;
 pub use source::{SourceCalls, SourceEntry, SourceSet};
@@ -31,16 +37,17 @@ pub use status::{SourceStatus, SourceWarning};
 pub(crate) use tasks::InstanceTasks;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use mast_model::{Category, CategoryId, Channel, ChannelId, InstanceId, Line};
+use mast_model::{Category, CategoryId, Channel, ChannelId, InstanceId, Line, TitleId};
 use mast_store::{StateStore, StoreError};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use config::BouquetConfig;
+use config::{BouquetConfig, CatalogConfig};
 use editing::Edits;
 use snapshot::{Delivered, Snapshot};
 use status::Statuses;
@@ -57,24 +64,40 @@ struct Shared {
     snapshot: ArcSwap<Snapshot>,
     sources: ArcSwap<SourceSet>,
     statuses: Statuses,
-    /// Wakes the tasks of sources, by source.
-    wakes: Mutex<BTreeMap<InstanceId, Arc<Notify>>>,
+    /// How to reach the tasks of sources.
+    controls: Mutex<BTreeMap<InstanceId, Arc<Control>>>,
+    /// What providers said last, also before a restart.
+    providers: Mutex<BTreeMap<InstanceId, SourceProvider>>,
+    /// `[catalog] max_loss`, percent.
+    max_loss: AtomicU8,
     changes: watch::Sender<u64>,
     /// Held over store and snapshot, so that both change in one order.
     editing: Mutex<()>,
+}
+
+/// What can be asked of a source's task.
+#[derive(Default)]
+struct Control {
+    /// Somebody does not want to wait until it is due.
+    wake: Notify,
+    /// The next refresh is taken over even if it has lost most of its channels.
+    accept: AtomicBool,
 }
 
 impl Catalog {
     /// Loads what the store holds: the last good lineups are there before any source is asked. Blocks.
     pub fn open(store: Arc<dyn StateStore>, bouquets: Vec<BouquetConfig>) -> Result<Self, StoreError> {
         let delivered = Delivered::new(store.sources()?, bouquets, Edits::load(&*store)?);
+        let providers = provider::load(&*store)?.into_iter().collect();
         let shared = Shared {
             store,
             snapshot: ArcSwap::from_pointee(delivered.snapshot()),
             delivered,
             sources: ArcSwap::default(),
             statuses: Statuses::default(),
-            wakes: Mutex::default(),
+            controls: Mutex::default(),
+            providers: Mutex::new(providers),
+            max_loss: AtomicU8::new(CatalogConfig::default().max_loss),
             changes: watch::Sender::new(0),
             editing: Mutex::default(),
         };
@@ -106,6 +129,11 @@ impl Catalog {
     /// A channel, whoever may see it.
     pub fn channel(&self, id: ChannelId) -> Option<Arc<Channel>> {
         self.shared.snapshot.load().channel(id)
+    }
+
+    /// The name of a movie, a series or an episode, whoever may see it.
+    pub fn title_name(&self, id: TitleId) -> Option<String> {
+        self.shared.snapshot.load().lineup(&[]).on_demand.name(id)
     }
 
     /// The lineup of a line; shared between lines with the same bouquets.
@@ -198,19 +226,48 @@ impl Catalog {
         self.shared.statuses.all()
     }
 
+    /// Follows `[catalog]`. For the start: refreshes that are under way may not notice.
+    pub fn configure(&self, config: &CatalogConfig) {
+        self.shared.max_loss.store(config.max_loss, Ordering::Relaxed);
+    }
+
     /// Has a source refreshed now, before it is due. One that is being refreshed is refreshed once more behind that.
     pub fn refresh(&self, source: &str) -> Result<(), EditError> {
-        let wakes = self.shared.wakes.lock().unwrap_or_else(PoisonError::into_inner);
-        match wakes.iter().find(|(id, _)| id.as_str() == source) {
-            Some((_, wake)) => {
-                wake.notify_one();
-                Ok(())
-            }
+        self.control(source)?.wake.notify_one();
+        Ok(())
+    }
+
+    /// Has a source refreshed now, and taken over even if it has lost most of its channels. One without any is not.
+    pub fn accept(&self, source: &str) -> Result<(), EditError> {
+        let control = self.control(source)?;
+        control.accept.store(true, Ordering::Relaxed);
+        control.wake.notify_one();
+        Ok(())
+    }
+
+    fn control(&self, source: &str) -> Result<Arc<Control>, EditError> {
+        let controls = self.shared.controls.lock().unwrap_or_else(PoisonError::into_inner);
+        match controls.iter().find(|(id, _)| id.as_str() == source) {
+            Some((_, control)) => Ok(Arc::clone(control)),
             None if self.statuses().iter().any(|status| status.source == source) => {
                 Err(EditError::Conflict(format!("source {source} is not loaded, and cannot be refreshed")))
             }
             None => Err(EditError::NotFound(format!("source {source}"))),
         }
+    }
+
+    /// Connections that a source's provider allows at once, where it says so.
+    pub fn provider_connections(&self, source: &InstanceId) -> Option<usize> {
+        self.provider(source)?.max_connections
+    }
+
+    /// What a source's provider said last.
+    fn provider(&self, source: &InstanceId) -> Option<SourceProvider> {
+        self.providers().get(source).cloned()
+    }
+
+    fn providers(&self) -> MutexGuard<'_, BTreeMap<InstanceId, SourceProvider>> {
+        self.shared.providers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sources that have neither delivered anything, now or before a restart, nor finished a first attempt. Ready when empty: a

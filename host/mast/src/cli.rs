@@ -1,4 +1,4 @@
-//! The command line: `mast serve|check|status|line|session|ban|guide|backup|restore|export|operator|apikey|reseller|plan ...`.
+//! The command line: `mast serve|check|status|line|session|ban|source|guide|backup|restore|export|operator|apikey|reseller|plan ...`.
 //!
 //! Exit codes: 0 done, 1 refused or failed (said why), 2 not understood. What was asked for goes to standard output, logs and errors
 //! to standard error; with `--json` both the answer and an error are one JSON document on standard output.
@@ -17,6 +17,7 @@ mod plan;
 mod reseller;
 mod serve;
 mod session;
+mod source;
 mod status;
 mod urls;
 mod who;
@@ -67,6 +68,9 @@ enum Command {
     /// Keep a line, an address or a network away for a time, whether or not a server runs
     #[command(subcommand)]
     Ban(ban::BanCommand),
+    /// See how the sources of a running server do, and refresh them
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     /// See how the guides of a running server do, and import them
     #[command(subcommand)]
     Guide(guide::GuideCommand),
@@ -142,6 +146,7 @@ pub fn run() -> ExitCode {
         Command::Status { config, json } => (json, status::run(&config, json)),
         Command::Session(command) => (command.json(), session::run(command)),
         Command::Ban(command) => (command.json(), ban::run(command)),
+        Command::Source(command) => (command.json(), source::run(command)),
         Command::Guide(command) => (command.json(), guide::run(command)),
         Command::Backup(args) => (args.json, backup::backup(&args)),
         Command::Restore(args) => (args.json, backup::restore(&args)),

@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use mast_model::ChannelId;
 
 use crate::admin::config::RetentionConfig;
-use crate::catalog::config::BouquetConfig;
+use crate::catalog::config::{BouquetConfig, CatalogConfig};
 use crate::delivery::config::{HttpConfig, LimitsConfig, TlsConfig};
+use crate::discovery::config::DiscoveryConfig;
 use crate::extensions::config::PluginsConfig;
 use crate::guide::config::GuideConfig;
 use crate::operators::config::OidcConfig;
@@ -51,10 +52,14 @@ pub struct Config {
     pub channels: BTreeMap<ChannelId, ChannelConfig>,
     /// `[playout.NAME]`
     pub playouts: BTreeMap<String, PlayoutConfig>,
+    /// `[catalog]`
+    pub catalog: CatalogConfig,
     /// `[bouquet.NAME]`
     pub bouquets: Vec<BouquetConfig>,
     /// `[oidc]`; none where it has no `issuer`.
     pub oidc: Option<OidcConfig>,
+    /// `[discovery]`; none where nothing of it is on.
+    pub discovery: Option<DiscoveryConfig>,
     /// `[guide]`
     pub guide: GuideConfig,
     /// `[retention]`
@@ -91,6 +96,7 @@ impl Config {
         let http = HttpConfig::read(&root.section("http"));
         Self {
             oidc: OidcConfig::read(&root.section("oidc"), http.public_url.as_deref(), &plugins.secrets),
+            discovery: DiscoveryConfig::read(&root.section("discovery"), http.public_url.as_deref()),
             http,
             limits: LimitsConfig::read(&root.section("limits")),
             tls: TlsConfig::read(&root.section("tls")),
@@ -101,6 +107,7 @@ impl Config {
             channels: ChannelConfig::read_all(&root.section("channel"), &ffmpeg),
             ffmpeg,
             playouts: PlayoutConfig::read_all(&root.section("playout")),
+            catalog: CatalogConfig::read(&root.section("catalog")),
             bouquets: BouquetConfig::read_all(&root.section("bouquet")),
             guide: GuideConfig::read(&root.section("guide")),
             retention: RetentionConfig::read(&root.section("retention")),

@@ -3,6 +3,8 @@
 //! | path | answered by |
 //! |---|---|
 //! | `/live/{username}/{password}/{id}[.m3u8|.ts]`, `/live/stream_{id}[.m3u8|.ts]?token=T` | [`live`]: credentials, lineup, policies, a lease, a channel on air |
+//! | `/{username}/{password}/{id}[.m3u8|.ts]` | the same, where no plugin has claimed the path |
+//! | `/movie/{username}/{password}/{id}.{extension}`, `/movie/{id}.{extension}?token=T`, `/series/...` | [`files`]: credentials, lineup, policies, a lease, the upstream's file |
 //! | `/hls/{session}/{id}/index.m3u8`, `/hls/{session}/{id}/{sequence}.ts` | [`hls`]: a signed session, the published window |
 //! | `/healthz`, `/readyz`, `/metrics` | [`status`] |
 //! | `/api/...` | the admin room |
@@ -13,6 +15,7 @@
 
 pub mod config;
 mod error;
+mod files;
 mod hls;
 mod limits;
 mod live;
@@ -40,20 +43,20 @@ use axum::Router;
 use axum::extract::{Path, State as AxumState};
 use axum::routing::get;
 use jiff::Timestamp;
-use mast_model::AboveLimit;
+use mast_model::{AboveLimit, ChannelId, Line};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounts::Accounts;
 use crate::catalog::Catalog;
-use crate::extensions::Extensions;
+use crate::extensions::{Desk, Extensions, Gate};
 use crate::guide::Guide;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::sessions::Sessions;
 use crate::sessions::lease::Leases;
-use crate::tuner::{Feed, Tuner};
+use crate::tuner::{Feed, Files, Tuner};
 use config::{HttpConfig, LimitsConfig, TlsConfig};
 use limits::Limiter;
 use output::OutputCache;
@@ -86,6 +89,12 @@ pub struct Deps {
     pub sessions: Sessions,
     /// Signs viewer sessions.
     pub session_key: [u8; 32],
+    /// Movies and episodes.
+    pub files: Files,
+    /// Devices of lines; shared with the plugins' services.
+    pub desk: Desk,
+    /// Set here: who may have a line that a plugin asks for.
+    pub gate: Gate,
     /// Asks a certificate authority.
     pub outbound: Outbound,
     /// Where certificates from an authority are kept.
@@ -194,6 +203,12 @@ impl Delivery {
             above_limit: limits.above_limit,
             shutdown: shutdown.clone(),
         });
+        let asking = Arc::downgrade(&shared);
+        // Set here and nowhere else.
+        let _ = shared
+            .deps
+            .gate
+            .set(Box::new(move |line, caller| output::may_have(&*asking.upgrade().ok_or("denied")?, line, caller)));
         tasks.spawn(sweep(Arc::clone(&shared), shutdown.clone()));
         let edge = Arc::new(Edge::new(router(shared, admin), trust, limiter, &limits, metrics, shutdown));
         for ((listener, _), door) in listeners {
@@ -239,6 +254,10 @@ fn router(shared: Arc<Shared>, admin: Router) -> Router {
     Router::new()
         .route("/live/{file}", get(live::by_token))
         .route("/live/{username}/{password}/{file}", get(live::by_credentials))
+        .route("/movie/{file}", get(files::movie_by_token))
+        .route("/movie/{username}/{password}/{file}", get(files::movie_by_credentials))
+        .route("/series/{file}", get(files::episode_by_token))
+        .route("/series/{username}/{password}/{file}", get(files::episode_by_credentials))
         .route("/hls/{session}/{channel}/{file}", get(hls::file))
         .route("/healthz", get(status::healthz))
         .route("/readyz", get(status::readyz))
@@ -249,6 +268,14 @@ fn router(shared: Arc<Shared>, admin: Router) -> Router {
         .with_state(Arc::clone(&shared))
         .merge(admin)
         .layer(axum::middleware::from_fn_with_state(shared, respond::finish))
+}
+
+/// Whether a line may still watch what its lease is for.
+fn sees(shared: &Shared, line: &Line, watched: ChannelId) -> bool {
+    match watched.as_file() {
+        Some(title) => shared.deps.catalog.lineup(line).on_demand.has(title),
+        None => shared.deps.catalog.sees(line, watched),
+    }
 }
 
 /// Ends leases that expired, those whose line or channel is gone, and those whose line may watch other profiles now: at most a second
@@ -268,8 +295,7 @@ async fn sweep(shared: Arc<Shared>, shutdown: CancellationToken) {
         shared.leases.sweep(|lease| {
             let usable = shared.deps.accounts.find(lease.line).filter(|line| line.usable(now));
             usable.is_some_and(|line| {
-                *line.profiles() == lease.profiles
-                    && (!lineup_changed || shared.deps.catalog.sees(&line, lease.channel))
+                *line.profiles() == lease.profiles && (!lineup_changed || sees(&shared, &line, lease.channel))
             })
         });
     }

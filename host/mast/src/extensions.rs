@@ -20,7 +20,7 @@ mod watch;
 
 pub use bundled::Bundled;
 pub use check::check;
-pub use services::{ActiveConnections, LineView, PlaybackUrls, Rooms};
+pub use services::{ActiveConnections, Asked, Desk, Gate, LineView, PlaybackUrls, Rooms};
 pub use status::{GrantStatus, InstanceState, InstanceStatus};
 
 use std::path::{Path, PathBuf};
@@ -129,10 +129,10 @@ impl Extensions {
         Self { shared }
     }
 
-    /// The output that claimed a path, which is not yet decoded and carries no query.
-    pub fn route(&self, method: &str, path: &str) -> Option<RouteMatch> {
+    /// The output that claimed a path, which is not yet decoded, for a query.
+    pub fn route(&self, method: &str, path: &str, query: &str) -> Option<RouteMatch> {
         let table = self.shared.table.load();
-        let found = table.routes.find(method, path)?;
+        let found = table.routes.find(method, path, query)?;
         Some(RouteMatch {
             instance: found.instance.clone(),
             output: found.target.0.clone(),

@@ -8,6 +8,8 @@ pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod delivery;
+pub mod devices;
+pub mod discovery;
 pub mod events;
 pub mod extensions;
 pub mod guide;

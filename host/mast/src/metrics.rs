@@ -15,16 +15,19 @@ pub enum RouteClass {
     Segment,
     /// Continuous MPEG-TS.
     Continuous,
+    /// Movies and episodes.
+    File,
     /// Routes of output plugins, and paths that nobody claims.
     Output,
     /// Health and metrics.
     Status,
 }
 
-const CLASSES: [(RouteClass, &str); 5] = [
+const CLASSES: [(RouteClass, &str); 6] = [
     (RouteClass::Playlist, "playlist"),
     (RouteClass::Segment, "segment"),
     (RouteClass::Continuous, "continuous"),
+    (RouteClass::File, "file"),
     (RouteClass::Output, "output"),
     (RouteClass::Status, "status"),
 ];

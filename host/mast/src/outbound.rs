@@ -128,7 +128,7 @@ impl Outbound {
                 self.clients.check_name(rules, &hop.url).await?;
             }
             let host = host_and_port(&hop.url);
-            let response = match tokio::time::timeout_at(deadline, client.execute(hop.request())).await {
+            let response = match tokio::time::timeout_at(deadline, answered(&client, &hop)).await {
                 Ok(Ok(response)) => response,
                 Ok(Err(error)) => return Err(error::connecting(&host, &error)),
                 Err(_) => return Err(OutboundError::Timeout { host, after }),
@@ -155,6 +155,14 @@ impl Outbound {
             Some(Err(_)) => self.clients.check_name(rules, &url).await,
             None => Err(OutboundError::InvalidUrl),
         }
+    }
+}
+
+/// A server may close a connection at the moment in which it is used again; what changes nothing is then asked once more, on a new one.
+async fn answered(client: &reqwest::Client, hop: &Hop) -> Result<reqwest::Response, reqwest::Error> {
+    match client.execute(hop.request()).await {
+        Err(error) if hop.changes_nothing() && error::was_closed(&error) => client.execute(hop.request()).await,
+        answer => answer,
     }
 }
 

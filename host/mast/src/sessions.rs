@@ -40,7 +40,7 @@ pub struct SessionView {
     pub since: Timestamp,
     /// Bytes of playlists, segments or MPEG-TS handed to it.
     pub bytes: u64,
-    /// `hls` or `mpegts`.
+    /// `hls`, `mpegts` or `file`.
     pub output: &'static str,
 }
 
@@ -58,6 +58,7 @@ impl SessionView {
             output: match lease.kind() {
                 Kind::Hls => "hls",
                 Kind::Continuous => "mpegts",
+                Kind::File => "file",
             },
         }
     }
@@ -125,8 +126,8 @@ impl Sessions {
         Arc::new(move |line| leases.in_use(line))
     }
 
-    /// How many there are: HLS, continuous MPEG-TS.
-    pub fn count(&self) -> (usize, usize) {
+    /// How many there are: HLS, continuous MPEG-TS, files.
+    pub fn count(&self) -> [usize; 3] {
         self.leases.count()
     }
 

@@ -12,6 +12,7 @@ mod budget;
 mod channel;
 pub mod config;
 mod fault;
+mod files;
 mod inspect;
 mod intake;
 mod link;
@@ -31,6 +32,8 @@ mod watchdog;
 
 pub use channel::{ChannelReport, Feed, Follower, LastFailure, Need, TuneError};
 pub use fault::{Failure, UpstreamFault};
+pub use files::Files;
+pub(crate) use files::{FileRequest, OpenFile};
 pub use published::{PlaylistBytes, Published};
 pub use state::State;
 pub use transcoder::{LAUNCHER, Transcoder};

@@ -11,6 +11,7 @@ use mast::admin::{Admin, AdminDeps, ControlSocket, StatusPart};
 use mast::backups::Backups;
 use mast::catalog::Catalog;
 use mast::delivery::config::LimitsConfig;
+use mast::devices::Devices;
 use mast::events::Events;
 use mast::operators::Operators;
 use mast::resellers::Resellers;
@@ -271,6 +272,7 @@ async fn lines_while_a_server_runs() {
         oidc: None,
         catalog: Catalog::open(Arc::clone(&store), Vec::new()).expect("an empty store"),
         sessions: Sessions::open(Arc::clone(&store), events.clone()).expect("an empty store"),
+        devices: Devices::open(Arc::clone(&store)).expect("an empty store"),
         events,
         backups: Backups::new(
             Arc::clone(&store),

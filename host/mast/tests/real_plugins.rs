@@ -101,10 +101,10 @@ async fn an_output_writes_urls_that_fit_the_request() {
         statuses.iter().any(|status| status.instance == "more-lists" && status.problems.len() == 2)
     })
     .await;
-    assert_eq!(rooms.extensions.route("GET", "/get.php").unwrap().instance.as_str(), "lists");
+    assert_eq!(rooms.extensions.route("GET", "/get.php", "").unwrap().instance.as_str(), "lists");
     rooms.remove("lists");
     eventually("the other one", || {
-        rooms.extensions.route("GET", "/get.php").is_some_and(|found| found.instance.as_str() == "more-lists")
+        rooms.extensions.route("GET", "/get.php", "").is_some_and(|found| found.instance.as_str() == "more-lists")
     })
     .await;
     rooms.end().await;

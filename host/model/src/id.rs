@@ -44,6 +44,10 @@ number_id! {
     CategoryId, u32
 }
 number_id! {
+    /// A movie, a series or an episode, stable like a channel's id. From 1, below 2^31.
+    TitleId, u32
+}
+number_id! {
     /// A line. From 1.
     LineId, u64
 }
@@ -67,6 +71,21 @@ number_id! {
 number_id! {
     /// An entry of the ledger. From 1, without gaps.
     EntryId, u64
+}
+
+/// Where ids of files begin among those of channels, which are all below.
+const FILES: u32 = 1 << 31;
+
+impl ChannelId {
+    /// What stands for a file where a channel is expected: what a line's connection plays.
+    pub fn of_file(title: TitleId) -> Self {
+        Self(title.0 | FILES)
+    }
+
+    /// The file that it stands for.
+    pub fn as_file(self) -> Option<TitleId> {
+        (self.0 >= FILES).then_some(TitleId(self.0 & !FILES))
+    }
 }
 
 /// The name of a plugin instance: the stem of its file in `plugins.d`.

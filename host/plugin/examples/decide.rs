@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mast_model::{DestinationRules, InstanceId};
 use mast_plugin::records::AuthRequest;
-use mast_plugin::services::{Accounts, BoxFuture, Http, HttpRequest, HttpResponse, Kv, Line, ServiceError, Services};
+use mast_plugin::services::{
+    Accounts, BoxFuture, Caller, Found, Http, HttpRequest, HttpResponse, Kv, ServiceError, Services,
+};
 use mast_plugin::{Grants, Instance, InstanceSpec, Kind, Limits, Policy, Runtime, RuntimeConfig};
 
 const ROUNDS: u32 = 20_000;
@@ -102,11 +104,15 @@ impl Kv for Nothing {
 }
 
 impl Accounts for Nothing {
-    fn authenticate(&self, _: &str, _: &str, _: &str) -> Option<Arc<dyn Line>> {
-        None
+    fn authenticate(&self, _: &Caller, _: &str, _: &str) -> Found {
+        Err("credentials")
     }
 
-    fn by_device(&self, _: &str, _: &str) -> Option<Arc<dyn Line>> {
-        None
+    fn by_token(&self, _: &Caller, _: &str) -> Found {
+        Err("credentials")
+    }
+
+    fn by_device(&self, _: &Caller, _: &str) -> Found {
+        Err("credentials")
     }
 }

@@ -1,6 +1,6 @@
 //! What `bindgen!` makes of `wit/`. Nothing here is written by hand, and nothing outside this crate sees it.
 //!
-//! The interfaces whose functions never wait (`types`, `log`, `config`, `secrets`, `kv`, `clock`) are generated once, in [`base`].
+//! The interfaces whose functions never wait (`types`, `log`, `config`, `secrets`, `kv`, `clock`, `random`) are generated once, in [`base`].
 //! Those that may wait (`streams`, `http-client`, `files`) exist twice: async in [`base`] for the batch engine, and
 //! sync in [`hot`], because a component that is linked to one async function can no longer be called synchronously.
 
@@ -36,6 +36,7 @@ pub mod hot {
             "mast:base/secrets": crate::bindings::base::mast::base::secrets,
             "mast:base/kv": crate::bindings::base::mast::base::kv,
             "mast:base/clock": crate::bindings::base::mast::base::clock,
+            "mast:base/random": crate::bindings::base::mast::base::random,
             "mast:base/streams.byte-source": crate::imports::ByteSource,
             "mast:base/http-client.response": crate::imports::Response,
         },
@@ -83,11 +84,13 @@ pub mod output {
             "mast:base/secrets": crate::bindings::base::mast::base::secrets,
             "mast:base/kv": crate::bindings::base::mast::base::kv,
             "mast:base/clock": crate::bindings::base::mast::base::clock,
+            "mast:base/random": crate::bindings::base::mast::base::random,
             "mast:base/streams": crate::bindings::hot::mast::base::streams,
             "mast:base/http-client": crate::bindings::hot::mast::base::http_client,
             "mast:base/files": crate::bindings::hot::mast::base::files,
             "mast:output/views.line": crate::imports::LineView,
             "mast:output/views.cursor": crate::imports::LineupCursor,
+            "mast:output/views.episode-cursor": crate::imports::EpisodeCursor,
             "mast:output/views.programme-cursor": crate::imports::ProgrammeCursor,
             "mast:output/response.response-sink": crate::imports::ResponseOut,
         },
@@ -107,6 +110,7 @@ pub mod auth {
             "mast:base/secrets": crate::bindings::base::mast::base::secrets,
             "mast:base/kv": crate::bindings::base::mast::base::kv,
             "mast:base/clock": crate::bindings::base::mast::base::clock,
+            "mast:base/random": crate::bindings::base::mast::base::random,
             "mast:base/streams": crate::bindings::hot::mast::base::streams,
             "mast:base/http-client": crate::bindings::hot::mast::base::http_client,
             "mast:base/files": crate::bindings::hot::mast::base::files,

@@ -44,6 +44,7 @@ impl Grants {
             ("files", "files", !self.files.is_empty()),
             ("kv", "kv", self.kv.is_some()),
             ("secrets", "secrets", !self.secrets.is_empty()),
+            ("devices", "devices", self.devices),
         ]
         .into_iter()
         .filter_map(|(capability, key, given)| given.then_some((capability, key)))
@@ -75,6 +76,7 @@ fn line_to_add(capability: &str, reason: &str, config: &Value) -> String {
             format!("[{}]", values(paths, "/path/to/the/file"))
         }
         "secrets" => "[\"NAME\"]".to_owned(),
+        "devices" => "true".to_owned(),
         _ => "\"1MiB\"".to_owned(),
     };
     let reason: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -14,7 +14,7 @@ mod source;
 pub use byte_source::ByteSource;
 pub use epg::GuideOut;
 pub use http::Response;
-pub use output::{LineView, LineupCursor, ProgrammeCursor, ResponseOut};
+pub use output::{EpisodeCursor, LineView, LineupCursor, ProgrammeCursor, ResponseOut};
 pub use source::CatalogOut;
 
 use crate::bindings::base::mast::base::types::PluginError;

@@ -29,7 +29,8 @@ const VERSION: &str = "0.1.0";
 const COMPATIBLE: &str = "0.1.";
 
 /// The interfaces of `mast:base` that may be imported.
-const BASE: [&str; 9] = ["types", "streams", "log", "config", "secrets", "kv", "clock", "http-client", "files"];
+const BASE: [&str; 10] =
+    ["types", "streams", "log", "config", "secrets", "kv", "clock", "random", "http-client", "files"];
 
 impl Kind {
     /// The interface that makes a component one of this kind.
@@ -46,7 +47,13 @@ impl Kind {
         let own: &[&str] = match self {
             Self::Source => &["mast:source/types", "mast:source/sink"],
             Self::Epg => &["mast:epg/types", "mast:epg/sink"],
-            Self::Output => &["mast:output/types", "mast:output/views", "mast:output/accounts", "mast:output/response"],
+            Self::Output => &[
+                "mast:output/types",
+                "mast:output/views",
+                "mast:output/accounts",
+                "mast:output/devices",
+                "mast:output/response",
+            ],
             Self::Auth => &["mast:auth/types"],
         };
         own.contains(&import) || import.strip_prefix("mast:base/").is_some_and(|name| BASE.contains(&name))

@@ -7,7 +7,7 @@
 //! kind = "source"
 //! summary = "Channels from an M3U playlist, by URL or file."
 //!
-//! [capabilities.http]                  # http, files, kv, secrets; what is not asked for cannot be granted
+//! [capabilities.http]                  # http, files, kv, secrets, devices; what is not asked for cannot be granted
 //! reason = "downloads the playlist"
 //! required = false                     # true: a missing grant is a start-up error
 //!
@@ -32,7 +32,7 @@ const SECTION: &str = "mast-manifest";
 const SECTION_MAX: usize = 256 << 10;
 
 /// What can be asked for.
-pub(crate) const CAPABILITIES: [&str; 4] = ["http", "files", "kv", "secrets"];
+pub(crate) const CAPABILITIES: [&str; 5] = ["http", "files", "kv", "secrets", "devices"];
 
 /// What a plugin says of itself.
 #[derive(Debug, Clone, Deserialize)]

@@ -12,10 +12,10 @@ use crate::call::CallError;
 use crate::imports::{LineView, ResponseOut};
 use crate::load_error::LoadFailure;
 use crate::pool::Pool;
-use crate::records::{Request, Route};
+use crate::records::{Pairs, Request, Route};
 use crate::runtime::Inner;
 use crate::services::{Line, ResponseSink};
-use crate::state::{InstanceContext, State};
+use crate::state::{Asked, InstanceContext, State};
 
 /// Routes of one output.
 const ROUTES_MAX: usize = 256;
@@ -69,8 +69,14 @@ impl Output {
     ) -> Result<(), CallError> {
         let context = &self.pool.context;
         let mut scope = context.scope();
-        let client_ip = request.attrs.iter().find(|(key, _)| key == "client-ip");
-        scope.client_ip = client_ip.map(|(_, value)| value.clone()).unwrap_or_default();
+        let text = |pairs: &Pairs, name| {
+            pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        scope.asked = Some(Asked {
+            client_ip: text(&request.attrs, "client-ip"),
+            user_agent: text(&request.headers, "user-agent"),
+            base_url: request.base_url.clone(),
+        });
         scope.lines.extend(line.clone());
         let out = ResponseOut::new(sink, context.limits.response);
         self.pool

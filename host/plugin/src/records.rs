@@ -73,6 +73,44 @@ pub struct Channel {
     pub attrs: Pairs,
 }
 
+/// `mast:source/types.movie`.
+#[derive(Clone, PartialEq)]
+#[allow(missing_docs, reason = "documented in wit/source")]
+pub struct Movie {
+    pub key: String,
+    pub name: String,
+    pub category: Option<String>,
+    pub poster: Option<String>,
+    pub container: String,
+    pub upstreams: Vec<Upstream>,
+    pub attrs: Pairs,
+}
+
+/// `mast:source/types.series`.
+#[derive(Clone, PartialEq)]
+#[allow(missing_docs, reason = "documented in wit/source")]
+pub struct Series {
+    pub key: String,
+    pub name: String,
+    pub category: Option<String>,
+    pub poster: Option<String>,
+    pub attrs: Pairs,
+}
+
+/// `mast:source/types.episode`.
+#[derive(Clone, PartialEq)]
+#[allow(missing_docs, reason = "documented in wit/source")]
+pub struct Episode {
+    pub key: String,
+    pub series: String,
+    pub season: u32,
+    pub number: u32,
+    pub name: String,
+    pub container: String,
+    pub upstreams: Vec<Upstream>,
+    pub attrs: Pairs,
+}
+
 /// `mast:output/types.route`.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "documented in wit/output")]
@@ -146,6 +184,29 @@ pub struct LineupCategory {
     pub id: u32,
     pub name: String,
     pub content: String,
+}
+
+/// `mast:output/types.episode`.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "documented in wit/output")]
+pub struct LineupEpisode {
+    pub id: u32,
+    pub season: u32,
+    pub number: u32,
+    pub name: String,
+    pub container: String,
+    pub playback: String,
+    pub attrs: Pairs,
+}
+
+/// `mast:output/types.device-event`.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "documented in wit/output")]
+pub struct DeviceEvent {
+    pub id: u64,
+    pub code: String,
+    pub text: String,
+    pub attrs: Pairs,
 }
 
 /// `mast:output/types.programme`.

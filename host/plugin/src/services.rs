@@ -10,7 +10,8 @@ use mast_model::guide::packed::PackedProgrammes;
 use mast_model::{DestinationRules, InstanceId};
 
 use crate::records::{
-    Category, Channel, Filter, GuideChannel, GuideProgramme, LineInfo, LineupCategory, LineupChannel, Pairs, Programme,
+    Category, Channel, DeviceEvent, Episode, Filter, GuideChannel, GuideProgramme, LineInfo, LineupCategory,
+    LineupChannel, LineupEpisode, Movie, Pairs, Programme, Series,
 };
 
 /// A boxed future.
@@ -110,26 +111,62 @@ pub trait Kv: Send + Sync + 'static {
     ) -> Result<Vec<String>, ServiceError>;
 }
 
-/// Finding lines for outputs; blocking (may hash a password). `client_ip` is for throttling.
-pub trait Accounts: Send + Sync + 'static {
-    /// By credentials.
-    fn authenticate(&self, username: &str, password: &str, client_ip: &str) -> Option<Arc<dyn Line>>;
-    /// By MAC address.
-    fn by_device(&self, device: &str, client_ip: &str) -> Option<Arc<dyn Line>>;
+/// The request on whose behalf an output looks for a line.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The output.
+    pub instance: InstanceId,
+    /// The viewer's address; empty where there is none.
+    pub client_ip: String,
+    /// What the viewer's device calls itself.
+    pub user_agent: String,
+    /// Where the viewer reaches the host: scheme and authority, no slash at the end.
+    pub base_url: String,
 }
 
-/// One authenticated line as an output sees it; memory only, never blocks on I/O.
+/// A line, or one of the codes of `mast:output/accounts`.
+pub type Found = Result<Arc<dyn Line>, &'static str>;
+
+/// Finding lines for outputs; blocking (may hash a password).
+pub trait Accounts: Send + Sync + 'static {
+    /// By credentials.
+    fn authenticate(&self, caller: &Caller, username: &str, password: &str) -> Found;
+    /// By token.
+    fn by_token(&self, caller: &Caller, token: &str) -> Found;
+    /// By MAC address.
+    fn by_device(&self, caller: &Caller, device: &str) -> Found;
+}
+
+/// One authenticated line as an output sees it; memory only, never blocks on I/O but to bind a device.
 pub trait Line: Send + Sync + 'static {
     /// Who it is.
     fn info(&self) -> LineInfo;
     /// Its categories.
     fn categories(&self, content: &str) -> Vec<LineupCategory>;
-    /// Its channels.
+    /// Its channels, movies or series.
     fn lineup(&self, filter: Filter) -> Box<dyn Cursor<LineupChannel>>;
+    /// One channel, movie or series.
+    fn find(&self, _id: u32, _filter: Filter) -> Option<LineupChannel> {
+        None
+    }
+    /// Episodes of a series.
+    fn episodes(&self, _series: u32) -> Box<dyn Cursor<LineupEpisode>> {
+        Box::new(Vec::new())
+    }
     /// Its guide.
     fn guide(&self, channel: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>>;
     /// A playback URL.
-    fn playback(&self, channel: u32, format: &str) -> Option<String>;
+    fn playback(&self, id: u32, format: &str) -> Option<String>;
+    /// Binds a device; the runtime has checked that this is granted. Blocks.
+    fn bind(&self, _device: &str) -> Result<(), ServiceError> {
+        Err(ServiceError { code: "unavailable", message: "this host binds no devices".to_owned() })
+    }
+    /// The oldest event that waits for a device.
+    fn next_event(&self, _device: &str) -> Option<DeviceEvent> {
+        None
+    }
+    /// The device has it.
+    fn confirm_event(&self, _device: &str, _event: u64) {}
     /// Whether a channel is in its lineup.
     fn sees(&self, channel: u32) -> bool;
 }
@@ -140,14 +177,26 @@ pub trait Cursor<T>: Send {
     fn next(&mut self, max: usize) -> Vec<T>;
 }
 
-/// Collects a refresh; movies, series and episodes are counted until their rooms exist. A push blocks briefly at most.
+/// Few records, all there already.
+impl<T: Send> Cursor<T> for Vec<T> {
+    fn next(&mut self, max: usize) -> Vec<T> {
+        let rest = self.split_off(max.min(self.len()));
+        std::mem::replace(self, rest)
+    }
+}
+
+/// Collects a refresh. A push blocks briefly at most.
 pub trait CatalogSink: Send + 'static {
     /// Adds categories.
     fn categories(&mut self, batch: Vec<Category>) -> Result<(), ServiceError>;
     /// Adds channels.
     fn channels(&mut self, batch: Vec<Channel>) -> Result<(), ServiceError>;
-    /// Counts what cannot be kept yet: `movie`, `series`, `episode`.
-    fn skipped(&mut self, content: &'static str, count: usize);
+    /// Adds movies.
+    fn movies(&mut self, batch: Vec<Movie>) -> Result<(), ServiceError>;
+    /// Adds series.
+    fn series(&mut self, batch: Vec<Series>) -> Result<(), ServiceError>;
+    /// Adds episodes.
+    fn episodes(&mut self, batch: Vec<Episode>) -> Result<(), ServiceError>;
     /// Notes an item that was left out or mended.
     fn warn(&mut self, item: String, message: String);
 }

@@ -39,6 +39,8 @@ pub struct Grants {
     pub files: Vec<PathBuf>,
     /// `kv`: quota.
     pub kv: Option<ByteSize>,
+    /// `devices`: lines may be bound to devices.
+    pub devices: bool,
     /// `secrets`: granted names with their values.
     pub secrets: BTreeMap<String, Secret>,
 }

@@ -56,14 +56,21 @@ impl InstanceContext {
     }
 }
 
+/// Who asks an output.
+pub(crate) struct Asked {
+    pub(crate) client_ip: String,
+    pub(crate) user_agent: String,
+    pub(crate) base_url: String,
+}
+
 /// What belongs to one call.
 pub(crate) struct CallScope {
     /// Of the last accepted import.
     pub(crate) validators: Vec<Validator>,
     /// Of what this call read, by resource.
     pub(crate) seen: BTreeMap<String, Validator>,
-    /// For throttling attempts; empty where there is no viewer.
-    pub(crate) client_ip: String,
+    /// The request that an output answers.
+    pub(crate) asked: Option<Asked>,
     /// The lines that an output was given or has found.
     pub(crate) lines: Vec<Arc<dyn Line>>,
     /// Moves on while the host makes an output wait for a slow viewer; the sink has a deadline of its own for that.
@@ -77,7 +84,7 @@ impl CallScope {
         Self {
             validators: Vec::new(),
             seen: BTreeMap::new(),
-            client_ip: String::new(),
+            asked: None,
             lines: Vec::new(),
             deadline: Instant::now() + length,
             connections: Arc::new(()),

@@ -1,5 +1,7 @@
 //! What the sources delivered, and the ids that outlive it.
 
+mod library;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
@@ -30,6 +32,7 @@ pub(crate) fn all(transaction: &ReadTransaction) -> Result<Vec<SourceRecord>, Fa
                 .map_err(|error| Fault::Database(redb::Error::Corrupted(error.to_string())))?,
             categories: read_batches(transaction, SOURCE_CATEGORIES, "category", name.value())?,
             channels: read_batches(transaction, SOURCE_CHANNELS, "channel", name.value())?,
+            library: library::read(transaction, name.value())?,
             validators: head.validators,
             refreshed_at: head.refreshed_at,
         })
@@ -43,7 +46,7 @@ pub(crate) fn replace(
     imported: ImportedCatalog,
     at: Timestamp,
 ) -> Result<SourceRecord, Fault> {
-    let ImportedCatalog { categories, channels, validators } = imported;
+    let ImportedCatalog { categories, channels, library, validators } = imported;
     let (categories, channels) = (first_of_each(categories, |c| &c.key), first_of_each(channels, |c| &c.key));
 
     let category_keys: Vec<&str> = categories.iter().map(|category| category.key.as_str()).collect();
@@ -68,10 +71,11 @@ pub(crate) fn replace(
 
     write_batches(transaction, SOURCE_CATEGORIES, "category", source, &categories)?;
     write_batches(transaction, SOURCE_CHANNELS, "channel", source, &channels)?;
+    let library = library::replace(transaction, source, library)?;
     let head = SourceHead { validators, refreshed_at: at };
     transaction.open_table(SOURCES)?.insert(source.as_str(), to_json(HEAD, &head)?.as_slice())?;
     let SourceHead { validators, refreshed_at } = head;
-    Ok(SourceRecord { source: source.clone(), categories, channels, validators, refreshed_at })
+    Ok(SourceRecord { source: source.clone(), categories, channels, library, validators, refreshed_at })
 }
 
 /// A source that never delivered has nothing to note.

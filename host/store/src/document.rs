@@ -36,11 +36,15 @@ pub enum Kind {
     ResellerSessions,
     /// What operators said of channels' guides, by channel id.
     GuideLinks,
+    /// Events that wait for devices, by line id.
+    DeviceEvents,
+    /// What sources' providers say of the operator's accounts, by source.
+    SourceProviders,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Operators,
         Self::ApiKeys,
         Self::LoginSessions,
@@ -54,6 +58,8 @@ impl Kind {
         Self::Plans,
         Self::ResellerSessions,
         Self::GuideLinks,
+        Self::DeviceEvents,
+        Self::SourceProviders,
     ];
 
     /// The table's name.
@@ -72,6 +78,8 @@ impl Kind {
             Self::Plans => "plans",
             Self::ResellerSessions => "reseller-sessions",
             Self::GuideLinks => "guide-links",
+            Self::DeviceEvents => "device-events",
+            Self::SourceProviders => "source-providers",
         }
     }
 }

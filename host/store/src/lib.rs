@@ -35,7 +35,10 @@ pub use document::{Document, Kind};
 pub use error::StoreError;
 pub use ledger::{Entry, LedgerError, Movement, Page, Proof, Row, Statement};
 pub use once::{Answer, Done, Once, forget_done, trim_audit};
-pub use record::{ImportedCatalog, ImportedCategory, ImportedChannel, SourceRecord, Validator};
+pub use record::{
+    ImportedCatalog, ImportedCategory, ImportedChannel, ImportedEpisode, ImportedLibrary, ImportedTitle, SourceRecord,
+    Validator,
+};
 pub use transaction::{Change, Transaction};
 
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! What goes in and out of the store.
 
 use jiff::Timestamp;
-use mast_model::{CatchUp, Category, Channel, InstanceId, Upstream};
+use mast_model::{CatchUp, Category, Channel, InstanceId, Library, MediaFile, TitleKind, Upstream};
 use serde::{Deserialize, Serialize};
 
 /// A source's catalogue before it has ids.
@@ -11,6 +11,8 @@ pub struct ImportedCatalog {
     pub categories: Vec<ImportedCategory>,
     /// In lineup order, keys without repeats.
     pub channels: Vec<ImportedChannel>,
+    /// What there is on demand.
+    pub library: ImportedLibrary,
     /// To send with the next conditional requests.
     pub validators: Vec<Validator>,
 }
@@ -47,6 +49,55 @@ pub struct ImportedChannel {
     pub attrs: Vec<(String, String)>,
 }
 
+/// What a source has on demand, before it has ids.
+#[derive(Debug, Clone, Default)]
+pub struct ImportedLibrary {
+    /// In the source's order.
+    pub categories: Vec<(TitleKind, ImportedCategory)>,
+    /// In the source's order, keys of a kind without repeats.
+    pub titles: Vec<ImportedTitle>,
+    /// Keys without repeats.
+    pub episodes: Vec<ImportedEpisode>,
+}
+
+/// A movie or a series before it has an id.
+#[derive(Debug, Clone)]
+pub struct ImportedTitle {
+    /// What it is.
+    pub kind: TitleKind,
+    /// The upstream's own stable key.
+    pub key: String,
+    /// What people read.
+    pub name: String,
+    /// Key of its category.
+    pub category: Option<String>,
+    /// Poster URL.
+    pub poster: Option<String>,
+    /// A movie's file.
+    pub file: Option<MediaFile>,
+    /// The source's extension slot.
+    pub attrs: Vec<(String, String)>,
+}
+
+/// An episode before it has an id.
+#[derive(Debug, Clone)]
+pub struct ImportedEpisode {
+    /// The upstream's own stable key.
+    pub key: String,
+    /// Key of its series; one of an unknown series is dropped.
+    pub series: String,
+    /// Season number.
+    pub season: u32,
+    /// Number within the season.
+    pub number: u32,
+    /// What people read.
+    pub name: String,
+    /// Its file.
+    pub file: MediaFile,
+    /// The source's extension slot.
+    pub attrs: Vec<(String, String)>,
+}
+
 /// What identifies the version of a resource that an accepted import was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validator {
@@ -67,6 +118,8 @@ pub struct SourceRecord {
     pub categories: Vec<Category>,
     /// In lineup order.
     pub channels: Vec<Channel>,
+    /// What there is on demand.
+    pub library: Library,
     /// To send with the next conditional requests.
     pub validators: Vec<Validator>,
     /// When a refresh last succeeded, with or without change.

@@ -6,7 +6,7 @@
 //!
 //! | table | key | value | rule |
 //! |---|---|---|---|
-//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category`, `next-audit`, `next-entry`, `next-` and a kind of documents | u64 | next ids only grow |
+//! | `meta` | `schema`, `next-line`, `next-channel`, `next-category`, `next-title`, `next-audit`, `next-entry`, `next-` and a kind of documents | u64 | next ids only grow |
 //! | `keys` | name | 32 bytes | made on first use, never changed |
 //! | `lines` | line id u64 | JSON [`mast_model::LineRecord`] | |
 //! | `line-usernames` | username | line id | exactly one row for each line |
@@ -18,10 +18,14 @@
 //! | `ledger-refunds` | entry id u64 of a sale | entry id u64 of its refund | only added |
 //! | one for each [`crate::Kind`] | bytes, see [`crate::Document`] | JSON of the document | |
 //! | `channel-ids` | (source, key) | channel id u32 | never removed |
-//! | `category-ids` | (source, key) | category id u32 | never removed |
+//! | `category-ids` | (source, key), with a control character and `movie:` or `series:` before the key of one on demand | category id u32 | never removed |
 //! | `sources` | source | JSON [`SourceHead`] | a row for each source that ever delivered |
 //! | `source-categories` | (source, batch u32) | JSON list of at most [`BATCH`] `Category` | in the source's order |
 //! | `source-channels` | (source, batch u32) | JSON list of at most [`BATCH`] `Channel` | in lineup order |
+//! | `title-ids` | (source, `movie:`, `series:` or `episode:` and key) | title id u32 | never removed |
+//! | `source-vod-categories` | (source, batch u32) | JSON list of at most [`BATCH`] `VodCategory` | in the source's order |
+//! | `source-titles` | (source, batch u32) | JSON list of at most [`BATCH`] `Title` | in the source's order |
+//! | `source-episodes` | (source, batch u32) | JSON list of at most [`BATCH`] `Episode` | |
 //! | `sequences` | channel id u32 | (media u64, discontinuity u64) | the first numbers never handed out; only grow |
 //! | `target-durations` | channel id u32 | seconds u32 | |
 //!
@@ -58,6 +62,7 @@ pub(crate) const NEXT_AUDIT: &str = "next-audit";
 pub(crate) const NEXT_ENTRY: &str = "next-entry";
 pub(crate) const NEXT_CHANNEL: &str = "next-channel";
 pub(crate) const NEXT_CATEGORY: &str = "next-category";
+pub(crate) const NEXT_TITLE: &str = "next-title";
 
 /// A table of ids by (source, key).
 pub(crate) type IdTable = TableDefinition<'static, (&'static str, &'static str), u32>;
@@ -79,6 +84,10 @@ pub(crate) const CATEGORY_IDS: IdTable = TableDefinition::new("category-ids");
 pub(crate) const SOURCES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sources");
 pub(crate) const SOURCE_CATEGORIES: BatchTable = TableDefinition::new("source-categories");
 pub(crate) const SOURCE_CHANNELS: BatchTable = TableDefinition::new("source-channels");
+pub(crate) const TITLE_IDS: IdTable = TableDefinition::new("title-ids");
+pub(crate) const SOURCE_VOD_CATEGORIES: BatchTable = TableDefinition::new("source-vod-categories");
+pub(crate) const SOURCE_TITLES: BatchTable = TableDefinition::new("source-titles");
+pub(crate) const SOURCE_EPISODES: BatchTable = TableDefinition::new("source-episodes");
 pub(crate) const SEQUENCES: TableDefinition<'_, u32, (u64, u64)> = TableDefinition::new("sequences");
 pub(crate) const TARGET_DURATIONS: TableDefinition<'_, u32, u32> = TableDefinition::new("target-durations");
 

@@ -46,6 +46,10 @@ fn create_tables(transaction: &WriteTransaction) -> Result<(), Fault> {
     transaction.open_table(schema::SOURCES)?;
     transaction.open_table(schema::SOURCE_CATEGORIES)?;
     transaction.open_table(schema::SOURCE_CHANNELS)?;
+    transaction.open_table(schema::TITLE_IDS)?;
+    transaction.open_table(schema::SOURCE_VOD_CATEGORIES)?;
+    transaction.open_table(schema::SOURCE_TITLES)?;
+    transaction.open_table(schema::SOURCE_EPISODES)?;
     transaction.open_table(schema::SEQUENCES)?;
     transaction.open_table(schema::TARGET_DURATIONS)?;
     Ok(())

@@ -65,6 +65,7 @@ fn catalog(channels: &[&str]) -> ImportedCatalog {
     ImportedCatalog {
         categories: vec![ImportedCategory { key: "c".to_owned(), name: "Category".to_owned() }],
         channels: channels.iter().map(|key| channel(key, Some("c"))).collect(),
+        library: ImportedLibrary::default(),
         validators: Vec::new(),
     }
 }

@@ -1,6 +1,10 @@
-//! The text of one entry. Runs a hundred thousand times per list: it appends to one buffer and formats nothing through `fmt`.
+//! The text of one entry of an M3U list. Runs a hundred thousand times per list: it appends to one buffer and formats nothing through
+//! `fmt`.
 
-use mast_sdk::output::Channel;
+use mast_sdk::pair;
+
+use crate::entries::Entry;
+use crate::escape::{address, number, text};
 
 /// Which attributes an entry has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,80 +13,91 @@ pub(crate) enum Style {
     Simple,
     /// `type=m3u_plus`: id, name, logo and group, in the order that boxes know.
     Plus,
-    /// The same with the channel's number, and `radio` where it is one.
-    Numbered,
+    /// The same with the channel's number first, and all that players know of behind them.
+    Full,
 }
 
-/// Appends the two lines of a channel.
-pub(crate) fn entry(out: &mut Vec<u8>, channel: &Channel, style: Style) {
+/// Appends an entry's lines: `options` are whole lines before its URL, `catch_up` the address of past programmes with `{utc}` and
+/// `{duration}` in it.
+pub(crate) fn entry(out: &mut Vec<u8>, entry: &Entry<'_>, style: Style, options: &[u8], catch_up: Option<&str>) {
     out.extend_from_slice(b"#EXTINF:-1");
-    if style == Style::Numbered {
-        out.extend_from_slice(b" tvg-chno=\"");
-        number(out, channel.number);
-        out.push(b'"');
-    }
     if style != Style::Simple {
-        out.extend_from_slice(b" tvg-id=\"");
-        text(out, &channel.epg_id, b',');
-        out.extend_from_slice(b"\" tvg-name=\"");
-        text(out, &channel.name, b',');
-        out.extend_from_slice(b"\" tvg-logo=\"");
-        address(out, &channel.logo);
-        out.extend_from_slice(b"\" group-title=\"");
-        text(out, &channel.category_name, b',');
-        out.push(b'"');
-    }
-    if style == Style::Numbered && mast_sdk::pair(&channel.attrs, "radio") == Some("true") {
-        out.extend_from_slice(b" radio=\"true\"");
+        attributes(out, entry, style, catch_up);
     }
     out.push(b',');
     // Many players take what stands behind the last comma for the name.
-    text(out, &channel.name, b';');
+    text(out, entry.name, b';');
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(channel.playback.as_bytes());
+    out.extend_from_slice(options);
+    out.extend_from_slice(entry.url.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends a text that cannot end its attribute or its line: quotes become apostrophes, control characters spaces, and a comma
-/// becomes `comma`.
-fn text(out: &mut Vec<u8>, value: &str, comma: u8) {
-    let start = out.len();
-    out.extend_from_slice(value.as_bytes());
-    // Bytes of longer UTF-8 sequences are 0x80 and above, so single bytes can be replaced in place.
-    for byte in &mut out[start..] {
-        match *byte {
-            b'"' => *byte = b'\'',
-            b',' => *byte = comma,
-            0..=0x1F | 0x7F => *byte = b' ',
-            _ => {}
+fn attributes(out: &mut Vec<u8>, entry: &Entry<'_>, style: Style, catch_up: Option<&str>) {
+    let full = style == Style::Full;
+    if full && entry.content == "live" {
+        out.extend_from_slice(b" tvg-chno=\"");
+        number(out, entry.number);
+        out.push(b'"');
+    }
+    if catch_up.is_some() && !full {
+        // Where panels write it, and old boxes look for it.
+        out.extend_from_slice(b" timeshift=\"");
+        number(out, entry.catch_up_days);
+        out.push(b'"');
+    }
+    out.extend_from_slice(b" tvg-id=\"");
+    text(out, entry.epg_id, b',');
+    out.extend_from_slice(b"\" tvg-name=\"");
+    text(out, entry.name, b',');
+    out.extend_from_slice(b"\" tvg-logo=\"");
+    address(out, entry.logo);
+    out.extend_from_slice(b"\" group-title=\"");
+    text(out, if full { entry.groups() } else { entry.group }, b',');
+    out.push(b'"');
+    if full {
+        if entry.is_radio() {
+            out.extend_from_slice(b" radio=\"true\"");
         }
+        if let Some(shift) = pair(entry.attrs, "epg-shift") {
+            out.extend_from_slice(b" tvg-shift=\"");
+            text(out, shift, b'.');
+            out.push(b'"');
+        }
+        if entry.content != "live" {
+            out.extend_from_slice(b" media=\"true\"");
+        }
+    }
+    if let Some(url) = catch_up {
+        past(out, entry.catch_up_days, url);
     }
 }
 
-/// Appends a URL; what would end the attribute or confuse a parser is percent-encoded.
-fn address(out: &mut Vec<u8>, value: &str) {
-    for &byte in value.as_bytes() {
-        match byte {
-            b'"' => out.extend_from_slice(b"%22"),
-            b',' => out.extend_from_slice(b"%2C"),
-            b' ' => out.extend_from_slice(b"%20"),
-            0..=0x1F | 0x7F => {}
-            _ => out.push(byte),
-        }
-    }
+/// `default` knows no time zone, unlike the other modes.
+fn past(out: &mut Vec<u8>, days: u32, url: &str) {
+    out.extend_from_slice(b" tvg-rec=\"");
+    number(out, days);
+    out.extend_from_slice(b"\" catchup=\"default\" catchup-days=\"");
+    number(out, days);
+    out.extend_from_slice(b"\" catchup-source=\"");
+    address(out, url);
+    out.push(b'"');
 }
 
-pub(crate) fn number(out: &mut Vec<u8>, value: u32) {
-    let mut digits = [0; 10];
-    let mut rest = value;
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+/// Appends the first line of a list, with the guide's URL where there is one.
+pub(crate) fn header(out: &mut Vec<u8>, guide_url: Option<&str>) {
+    out.extend_from_slice(b"#EXTM3U");
+    if let Some(url) = guide_url {
+        out.extend_from_slice(b" x-tvg-url=\"");
+        address(out, url);
+        out.push(b'"');
     }
-    out.extend_from_slice(&digits[first..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends `#EXTGRP` of an entry.
+pub(crate) fn group_line(out: &mut Vec<u8>, entry: &Entry<'_>) {
+    out.extend_from_slice(b"#EXTGRP:");
+    text(out, entry.groups(), b',');
+    out.extend_from_slice(b"\r\n");
 }

@@ -1,8 +1,11 @@
 use mast_sdk::mock::{Host, Line, Reply};
 use mast_sdk::output::{Output, Request};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::M3u;
+
+mod lists;
 
 fn line() -> Line {
     Line::new("anna b")
@@ -17,7 +20,11 @@ fn line() -> Line {
 }
 
 fn reply(request: &Request, line: &Line) -> Reply {
-    Host::new().install().handle::<M3u>(request, Some(line)).unwrap()
+    reply_with(json!({}), request, line)
+}
+
+fn reply_with(config: Value, request: &Request, line: &Line) -> Reply {
+    Host::new().config(config).install().handle::<M3u>(request, Some(line)).unwrap()
 }
 
 fn get(query: &[(&str, &str)]) -> Reply {
@@ -27,7 +34,7 @@ fn get(query: &[(&str, &str)]) -> Reply {
 #[test]
 fn m3u_plus_is_what_boxes_expect() {
     let reply = get(&[("username", "anna b"), ("password", "x"), ("type", "m3u_plus"), ("output", "ts")]);
-    let expected = "#EXTM3U\r\n\
+    let expected = "#EXTM3U x-tvg-url=\"http://tv.example:8080/xmltv.php?username=anna%20b&password=x\"\r\n\
         #EXTINF:-1 tvg-id=\"one.example\" tvg-name=\"One\" tvg-logo=\"http://logos.example/1.png\" group-title=\"News\",One\r\n\
         http://tv.example:8080/live/anna b/PASSWORD/101.ts\r\n\
         #EXTINF:-1 tvg-id=\"\" tvg-name=\"Radio 'Two', live \" tvg-logo=\"http://logos.example/a%20b%2C%22c%22.png\" \
@@ -53,6 +60,7 @@ fn the_token_playlist_is_numbered_and_hls_by_default() {
     let mut request = Request::test("playlist", "/playlist/T.m3u8", &[]);
     request.params.push(("token".into(), "T".into()));
     let text = reply(&request, &line()).text();
+    assert!(text.starts_with("#EXTM3U x-tvg-url=\"http://tv.example:8080/epg/T.xml.gz\"\r\n"), "{text}");
     assert!(text.contains("#EXTINF:-1 tvg-chno=\"1\" tvg-id=\"one.example\""), "{text}");
     assert!(text.contains("tvg-chno=\"2\""), "{text}");
     assert!(text.contains("group-title=\"Music, Talk\" radio=\"true\",Radio 'Two'; live \r\n"), "{text}");
@@ -74,9 +82,10 @@ fn outputs_have_two_names_each_and_defaults() {
 
 #[test]
 fn what_is_unknown_is_refused_with_the_known_names() {
-    for (query, part) in
-        [(&[("type", "dreambox")], "m3u and m3u_plus"), (&[("output", "rtmp")], "ts, mpegts, m3u8 and hls")]
-    {
+    for (query, part) in [
+        (&[("type", "dreambox")], "zorro, octagon, m3u and m3u_plus"),
+        (&[("output", "rtmp")], "ts, mpegts, m3u8 and hls"),
+    ] {
         let reply = get(query);
         assert_eq!(reply.status, Some(400));
         assert!(reply.text().contains(part), "{}", reply.text());
@@ -102,6 +111,7 @@ fn a_long_list_crosses_in_pieces_of_about_64_kib() {
 
 #[test]
 fn routes_are_cacheable_and_ask_for_a_line() {
+    let _host = Host::new().install();
     let routes = M3u::load().unwrap().routes();
     let paths: Vec<_> = routes.iter().map(|route| (route.path.as_str(), route.line.as_str())).collect();
     assert_eq!(paths, [("/get.php", "query-credentials"), ("/playlist/{token}.m3u8", "path-token")]);
@@ -125,7 +135,7 @@ proptest! {
     #[test]
     fn numbers_are_decimal(value: u32) {
         let mut out = Vec::new();
-        super::format::number(&mut out, value);
+        super::escape::number(&mut out, value);
         prop_assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
     }
 }

@@ -1,10 +1,11 @@
 //! From an entry of a playlist to a record of Mast.
 
 mod catch_up;
+mod episode;
 
-use mast_sdk::source::{Channel, Movie, Upstream};
+use mast_sdk::source::{Channel, Episode, Movie, Series, Upstream};
 
-use crate::key::{Keys, path};
+use crate::key::{Keys, path, series_key};
 use crate::parser::{Attributes, Entry};
 
 /// What an entry is.
@@ -14,8 +15,8 @@ pub(crate) enum Content {
     Channel(Box<Channel>),
     /// A movie.
     Movie(Box<Movie>),
-    /// An episode of a series.
-    Series,
+    /// An episode, with the series that it belongs to.
+    Episode(Box<(Series, Episode)>),
 }
 
 /// Attributes that are passed on, with their names in `mast:source` (private ones begin with `x-`).
@@ -30,29 +31,23 @@ const PASSED_ON: [(&str, &str); 8] = [
     ("provider-languages", "x-provider-languages"),
 ];
 
-/// The record and what was mended, or why the entry is left out.
-pub(crate) fn convert(header: &Attributes, entry: Entry, keys: &mut Keys) -> Result<(Content, Vec<String>), String> {
+/// Extensions of files that are films. Those of live upstreams (`ts`, `flv`, `webm`) are not among them.
+const FILMS: [&str; 9] = ["mp4", "mkv", "avi", "mov", "m4v", "wmv", "mpg", "mpeg", "divx"];
+
+/// The record and what was mended, or why the entry is left out. `by_extension`: the URL's extension may make it a film.
+pub(crate) fn convert(
+    header: &Attributes,
+    entry: Entry,
+    keys: &mut Keys,
+    by_extension: bool,
+) -> Result<(Content, Vec<String>), String> {
     let kind = kind(&entry).ok_or("its URL has a scheme that is no upstream")?;
     let name = name(&entry).ok_or("it has no name")?;
-    let content_path = path(&entry.url);
-    if content_path.starts_with("/series/") {
-        return Ok((Content::Series, Vec::new()));
-    }
     let key = keys.next(&entry, &name);
     let mut upstream = Upstream { kind: kind.to_owned(), ..Upstream::new(entry.url.clone()) };
     upstream.headers.clone_from(&entry.headers);
-    if is_movie(&entry) {
-        let container = extension(content_path).unwrap_or_else(|| "mp4".to_owned());
-        let movie = Movie {
-            key,
-            name,
-            category: entry.groups.first().cloned(),
-            poster: entry.attributes.get("tvg-logo").map(str::to_owned),
-            container,
-            upstreams: vec![upstream],
-            attrs: Vec::new(),
-        };
-        return Ok((Content::Movie(Box::new(movie)), Vec::new()));
+    if is_film(&entry, by_extension) {
+        return Ok((film(&entry, key, name, upstream), Vec::new()));
     }
     let mut remarks = Vec::new();
     let catch_up = catch_up::of(header, &entry).unwrap_or_else(|remark| {
@@ -73,9 +68,57 @@ pub(crate) fn convert(header: &Attributes, entry: Entry, keys: &mut Keys) -> Res
     Ok((Content::Channel(Box::new(channel)), remarks))
 }
 
-fn is_movie(entry: &Entry) -> bool {
-    let is_media = entry.attributes.get("media").is_some_and(|media| media.eq_ignore_ascii_case("true"));
-    entry.vod || is_media || path(&entry.url).starts_with("/movie/")
+/// Nothing live: a movie or an episode.
+fn is_film(entry: &Entry, by_extension: bool) -> bool {
+    let own = &entry.attributes;
+    let is_media = own.get("media").is_some_and(|media| media.eq_ignore_ascii_case("true"));
+    let path = path(&entry.url);
+    // Nobody numbers films, or looks for their past programmes.
+    let is_live =
+        || own.first(&["tvg-chno", "ch-number", "radio", "catchup", "catchup-type", "catchup-source"]).is_some();
+    let has_extension = || extension(path).is_some_and(|extension| FILMS.contains(&extension.as_str()));
+    entry.vod
+        || is_media
+        || path.starts_with("/movie/")
+        || path.starts_with("/series/")
+        || by_extension && !path.starts_with("/live/") && has_extension() && !is_live()
+}
+
+/// An episode where the name says which; a movie otherwise, also below `/series/`: it can be played.
+fn film(entry: &Entry, key: String, name: String, upstream: Upstream) -> Content {
+    let path = path(&entry.url);
+    let container = extension(path).unwrap_or_else(|| "mp4".to_owned());
+    let poster = entry.attributes.first(&["tvg-logo", "logo"]).map(str::to_owned);
+    let category = entry.groups.first().cloned();
+    let upstreams = vec![upstream];
+    let found = episode::Episode::parse(&name).filter(|_| !path.starts_with("/movie/"));
+    let Some(found) = found else {
+        let attrs = year(&name).map(|year| ("year".to_owned(), year.to_owned())).into_iter().collect();
+        return Content::Movie(Box::new(Movie { key, name, category, poster, container, upstreams, attrs }));
+    };
+    let series_name = Some(found.series).filter(|series| !series.is_empty()).or(category.as_deref()).unwrap_or(&name);
+    let series_key = series_key(series_name);
+    let series = Series {
+        key: series_key.clone(),
+        name: series_name.to_owned(),
+        category: category.clone(),
+        poster,
+        attrs: Vec::new(),
+    };
+    let title = if found.title.is_empty() { name.clone() } else { found.title.to_owned() };
+    let (season, number) = (found.season, found.number);
+    let attrs = Vec::new();
+    let episode = Episode { key, series: series_key, season, number, name: title, container, upstreams, attrs };
+    Content::Episode(Box::new((series, episode)))
+}
+
+/// The year in `A Film (1999)`.
+fn year(name: &str) -> Option<&str> {
+    let (_, year) = name.trim_end().strip_suffix(')')?.rsplit_once('(')?;
+    let is_year = year.len() == 4
+        && year.bytes().all(|byte| byte.is_ascii_digit())
+        && (year.starts_with("19") || year.starts_with("20"));
+    is_year.then_some(year)
 }
 
 fn name(entry: &Entry) -> Option<String> {

@@ -53,6 +53,11 @@ fn own_key(entry: &Entry, name: &str) -> String {
     }
 }
 
+/// The key of a series: its name, which is all that a playlist says of it.
+pub(crate) fn series_key(name: &str) -> String {
+    format!("series:{}", plain(name))
+}
+
 fn plain(name: &str) -> String {
     name.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }

@@ -1,16 +1,17 @@
 //! Channels from an M3U playlist, by URL or file. The playlist is read as it arrives: memory does not grow with its length, apart
-//! from eight bytes per entry that tell duplicate keys.
+//! from eight bytes per entry that tell duplicate keys, and as many per series.
 //!
-//! Movies are handed over as movies; entries of series (`/series/` in their URL) are counted and left to a source that knows seasons.
+//! Films are told from channels by their URL and by what lists say of them, episodes from movies by their name.
 
 mod entry;
 mod key;
 pub mod parser;
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use mast_sdk::location::Location;
-use mast_sdk::source::{Catalog, Category, Source};
+use mast_sdk::source::{Catalog, Category, Series, Source};
 use mast_sdk::text::Lines;
 use mast_sdk::{Error, Result, Summary};
 
@@ -30,6 +31,12 @@ struct M3u {
     groups: HashSet<String>,
     #[serde(default)]
     skip_groups: HashSet<String>,
+    #[serde(default = "yes")]
+    movies_by_extension: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What one refresh has seen.
@@ -39,7 +46,10 @@ struct Progress {
     categories: HashSet<(&'static str, String)>,
     channels: u64,
     movies: u64,
-    series_entries: u64,
+    episodes: u64,
+    /// The series that were handed over, by the hash of their keys.
+    series: HashSet<u64>,
+    hasher: RandomState,
     filtered: u64,
     skipped: u64,
 }
@@ -92,14 +102,15 @@ impl M3u {
             return Ok(());
         }
         let item = format!("line {}", entry.line);
-        let (content, remarks) = match entry::convert(&parser.header, entry, &mut progress.keys) {
-            Ok(converted) => converted,
-            Err(why) => {
-                progress.skipped += 1;
-                out.warn(&item, &why);
-                return Ok(());
-            }
-        };
+        let (content, remarks) =
+            match entry::convert(&parser.header, entry, &mut progress.keys, self.movies_by_extension) {
+                Ok(converted) => converted,
+                Err(why) => {
+                    progress.skipped += 1;
+                    out.warn(&item, &why);
+                    return Ok(());
+                }
+            };
         remarks.iter().for_each(|remark| out.warn(&item, remark));
         match content {
             Content::Channel(channel) => {
@@ -112,9 +123,11 @@ impl M3u {
                 progress.movies += 1;
                 out.movie(*movie)
             }
-            Content::Series => {
-                progress.series_entries += 1;
-                Ok(())
+            Content::Episode(both) => {
+                let (series, episode) = *both;
+                progress.series(series, out)?;
+                progress.episodes += 1;
+                out.episode(episode)
             }
         }
     }
@@ -130,26 +143,40 @@ impl Progress {
         out.category(Category { content: content.to_owned(), ..Category::live(name, name) })
     }
 
+    /// Hands a series over before its first episode.
+    fn series(&mut self, series: Series, out: &mut Catalog<'_>) -> Result<()> {
+        if !self.series.insert(self.hasher.hash_one(&series.key)) {
+            return Ok(());
+        }
+        self.category("series", series.category.as_deref(), out)?;
+        out.series(series)
+    }
+
     fn finish(self, parser: &Parser) -> Result<Summary> {
         if parser.is_inside_an_entry() {
             return Err(Error::malformed("the playlist ends in the middle of an entry; the download was cut short"));
         }
-        if self.channels + self.movies == 0 {
-            let Self { series_entries, filtered, skipped, .. } = self;
+        if self.channels + self.movies + self.episodes == 0 {
+            let Self { filtered, skipped, .. } = self;
             return Err(Error::malformed(format!(
-                "no channel in the playlist ({filtered} filtered out by group, {skipped} bad, {series_entries} of series)"
+                "no channel in the playlist ({filtered} filtered out by group, {skipped} bad)"
             )));
         }
         let mut summary = Summary::changed().with("channels", self.channels);
         for (key, count) in [
             ("movies", self.movies),
-            ("series-entries", self.series_entries),
+            ("series", self.series.len() as u64),
+            ("episodes", self.episodes),
             ("filtered", self.filtered),
             ("skipped", self.skipped),
         ] {
             if count > 0 {
                 summary = summary.with(key, count);
             }
+        }
+        // It may hold credentials, and summaries are shown: the playlist itself says where it is.
+        if parser.header.first(&["x-tvg-url", "url-tvg"]).is_some() {
+            summary = summary.with("guide-url", "the playlist names one");
         }
         Ok(summary)
     }

@@ -142,7 +142,9 @@ impl Entry {
         let Some((key, value)) = value.split_once('=') else { return };
         match key.trim().to_ascii_lowercase().as_str() {
             "inputstream.adaptive.manifest_type" => self.manifest_type = Some(value.trim().to_ascii_lowercase()),
-            "inputstream.adaptive.stream_headers" | "inputstream.adaptive.common_headers" => {
+            "inputstream.adaptive.stream_headers"
+            | "inputstream.adaptive.common_headers"
+            | "inputstream.adaptive.manifest_headers" => {
                 value.split('&').for_each(|option| self.header(option, true));
             }
             _ => {}

@@ -136,16 +136,60 @@ fn entries_with_the_same_key_are_numbered_in_order() {
 }
 
 #[test]
-fn movies_are_movies_and_series_are_counted() {
-    let text = "#EXTM3U\n#EXTINF:-1 tvg-logo=\"http://l.example/m.jpg\" group-title=\"Films\",A Film\nhttp://a.example/movie/u/p/7.mkv\n\
-        #EXTINF:-1 group-title=\"Shows\",Show S01 E01\nhttp://a.example/series/u/p/8.mp4\n#EXTINF:-1,One\nhttp://a.example/live/u/p/9.ts\n\
-        #EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:-1,Another\nhttp://a.example/another\n";
+fn films_are_movies_or_episodes() {
+    let text = "#EXTM3U x-tvg-url=\"http://g.example/xmltv.php?password=secret\"\n\
+        #EXTINF:-1 tvg-logo=\"http://l.example/m.jpg\" group-title=\"Films\",A Film (1999)\nhttp://a.example/movie/u/p/7.mkv\n\
+        #EXTINF:-1 group-title=\"Shows\" tvg-logo=\"http://l.example/s.jpg\",Show S01 E01\nhttp://a.example/series/u/p/8.mp4\n\
+        #EXTINF:-1,One\nhttp://a.example/live/u/p/9.ts\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:-1,Another\nhttp://a.example/another\n\
+        #EXTINF:-1 group-title=\"Shows\",SHOW  S01E02 Second\nhttp://a.example/files/show-2.mkv?token=x\n\
+        #EXTINF:-1 group-title=\"Shows\",S02E01\nhttp://a.example/series/u/p/10\n#EXTINF:-1,Special\nhttp://a.example/series/u/p/11.avi\n\
+        #EXTINF:-1,A S01E01 B\nhttp://a.example/movie/u/p/12.mp4\n";
     let refreshed = refresh(text).unwrap();
     let movies: Vec<_> = refreshed.movies.iter().map(|movie| (&*movie.key, &*movie.container)).collect();
-    assert_eq!(movies, [("xc:7", "mkv"), ("name:another|", "mp4")]);
+    assert_eq!(movies, [("xc:7", "mkv"), ("name:another|", "mp4"), ("xc:11", "avi"), ("xc:12", "mp4")]);
+    assert_eq!(pair(&refreshed.movies[0].attrs, "year"), Some("1999"));
+    let series: Vec<_> = refreshed.series.iter().map(|series| (&*series.key, &*series.name)).collect();
+    assert_eq!(series, [("series:show", "Show"), ("series:shows", "Shows")]);
+    assert_eq!(refreshed.series[0].poster.as_deref(), Some("http://l.example/s.jpg"));
+    let episodes: Vec<_> = refreshed
+        .episodes
+        .iter()
+        .map(|found| (&*found.key, &*found.series, found.season, found.number, &*found.name))
+        .collect();
+    let expected = [
+        ("xc:8", "series:show", 1, 1, "Show S01 E01"),
+        ("name:show s01e02 second|shows", "series:show", 1, 2, "Second"),
+        ("xc:10", "series:shows", 2, 1, "S02E01"),
+    ];
+    assert_eq!(episodes, expected);
     assert_eq!(refreshed.channels.len(), 1);
-    assert_eq!(pair(&refreshed.summary.attrs, "series-entries"), Some("1"));
-    assert_eq!(refreshed.categories[0].content, "movie");
+    let summary = ["movies", "series", "episodes"].map(|key| pair(&refreshed.summary.attrs, key));
+    assert_eq!(summary, [Some("4"), Some("2"), Some("3")]);
+    assert!(!format!("{:?}", refreshed.summary).contains("secret"));
+    assert!(pair(&refreshed.summary.attrs, "guide-url").is_some());
+    let categories: Vec<_> = refreshed.categories.iter().map(|category| (&*category.key, &*category.content)).collect();
+    assert_eq!(categories, [("Films", "movie"), ("Shows", "series")]);
+}
+
+#[test]
+fn extensions_make_films_unless_something_says_live() {
+    for (attributes, url, is_film) in [
+        ("", "http://a.example/a.mp4", true),
+        ("", "http://a.example/a.MKV?x=1", true),
+        ("", "http://a.example/a.ts", false),
+        ("", "http://a.example/a.flv", false),
+        ("", "http://a.example/a", false),
+        ("", "http://a.example/live/u/p/1.mp4", false),
+        ("tvg-chno=\"5\"", "http://a.example/a.mp4", false),
+        ("catchup=\"shift\"", "http://a.example/a.mp4", false),
+        ("radio=\"true\"", "http://a.example/a.mp4", false),
+        ("media=\"true\"", "http://a.example/a", true),
+    ] {
+        let text = format!("#EXTM3U\n#EXTINF:-1 {attributes},One\n{url}\n");
+        assert_eq!(refresh(text.clone()).unwrap().movies.len(), usize::from(is_film), "{attributes} {url}");
+        let off = refresh_with(json!({ "movies_by_extension": false }), text).unwrap();
+        assert_eq!(off.movies.len(), usize::from(attributes.starts_with("media")), "{attributes} {url}");
+    }
 }
 
 #[test]

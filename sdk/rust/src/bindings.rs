@@ -19,6 +19,7 @@ pub mod host {
                 import mast:output/types@0.1.0;
                 import mast:output/views@0.1.0;
                 import mast:output/accounts@0.1.0;
+                import mast:output/devices@0.1.0;
                 import mast:output/response@0.1.0;
                 import mast:auth/types@0.1.0;
             }

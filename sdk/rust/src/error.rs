@@ -33,6 +33,8 @@ pub enum Code {
     Unauthorized,
     /// It does not exist.
     NotFound,
+    /// It belongs to somebody else.
+    Conflict,
     /// What came from outside could not be understood.
     Malformed,
     /// A limit of the host was reached.
@@ -43,12 +45,13 @@ pub enum Code {
     Internal,
 }
 
-const CODES: [(Code, &str); 9] = [
+const CODES: [(Code, &str); 10] = [
     (Code::Config, "config"),
     (Code::NotGranted, "not-granted"),
     (Code::Unavailable, "unavailable"),
     (Code::Unauthorized, "unauthorized"),
     (Code::NotFound, "not-found"),
+    (Code::Conflict, "conflict"),
     (Code::Malformed, "malformed"),
     (Code::Limit, "limit"),
     (Code::Cancelled, "cancelled"),

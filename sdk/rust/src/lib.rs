@@ -21,12 +21,14 @@ pub mod epg;
 pub mod export;
 pub mod files;
 pub mod http;
+pub mod json;
 pub mod kv;
 pub mod location;
 pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod mock;
 pub mod output;
+pub mod random;
 pub mod secrets;
 pub mod source;
 pub mod text;

@@ -76,6 +76,16 @@ fn is_http(url: &str) -> bool {
     starts("http://") || starts("https://")
 }
 
+/// Puts the granted secret of that name where `text` says `${NAME}`.
+pub fn with_secrets(text: &str) -> Result<String> {
+    expand(text, secrets::get)
+}
+
+/// Whether each `${NAME}` in `text` is written as it has to be; for `load`, which asks for no secrets.
+pub fn check_secrets(text: &str) -> Result<()> {
+    expand(text, |_| Ok(String::new())).map(drop)
+}
+
 /// Replaces each `${NAME}` by `value(NAME)`.
 fn expand(text: &str, value: impl Fn(&str) -> Result<String>) -> Result<String> {
     let mut expanded = String::with_capacity(text.len());
@@ -96,7 +106,7 @@ fn expand(text: &str, value: impl Fn(&str) -> Result<String>) -> Result<String> 
 }
 
 /// Everything but RFC 3986's unreserved characters becomes `%XX`.
-fn percent_encode(text: &str) -> String {
+pub fn percent_encode(text: &str) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

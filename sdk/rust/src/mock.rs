@@ -24,6 +24,7 @@ pub use lines::Line;
 pub use run::{Fragment, Imported, Refreshed, Reply};
 
 use crate::bindings::host::mast::base::http_client::Request;
+use crate::bindings::host::mast::output::types::DeviceEvent;
 use crate::log::Level;
 use crate::{CHUNK, Error, Pairs};
 
@@ -41,10 +42,13 @@ pub(crate) struct State {
     files: BTreeMap<String, File>,
     secrets: BTreeMap<String, String>,
     kv: BTreeMap<String, Vec<u8>>,
+    kv_quota: Option<usize>,
     now: u64,
+    random: u64,
     chunk: Option<usize>,
     lines: Vec<(String, String, Line)>,
     devices: Vec<(String, Line)>,
+    events: Vec<(String, DeviceEvent)>,
     unwanted: Vec<String>,
     fragments: BTreeMap<(Option<u32>, String), Vec<u8>>,
     log: Vec<(Level, String)>,
@@ -156,6 +160,13 @@ impl Host {
         self
     }
 
+    /// How many bytes of keys and values may be stored; 0 means that storage is not granted.
+    #[must_use]
+    pub fn kv_quota(mut self, bytes: usize) -> Self {
+        self.state.kv_quota = Some(bytes);
+        self
+    }
+
     /// The wall clock, seconds since 1970; it stands still.
     #[must_use]
     pub fn now(mut self, seconds: u64) -> Self {
@@ -170,7 +181,7 @@ impl Host {
         self
     }
 
-    /// A line that [`crate::output::authenticate`] finds.
+    /// A line that [`crate::output::authenticate`] finds, and [`crate::output::by_token`] by `TOKEN-` and the username.
     #[must_use]
     pub fn line(mut self, username: &str, password: &str, line: Line) -> Self {
         self.state.lines.push((username.to_owned(), password.to_owned(), line));
@@ -181,6 +192,13 @@ impl Host {
     #[must_use]
     pub fn device(mut self, device: &str, line: Line) -> Self {
         self.state.devices.push((device.to_owned(), line));
+        self
+    }
+
+    /// An event that waits for a device.
+    #[must_use]
+    pub fn event(mut self, device: &str, event: DeviceEvent) -> Self {
+        self.state.events.push((device.to_owned(), event));
         self
     }
 
@@ -218,6 +236,24 @@ impl Installed {
     /// The guide of a channel changed: its fragments are forgotten, and those of no channel.
     pub fn guide_changed(&self, channel: u32) {
         with(|state| state.fragments.retain(|(of, _), _| of.is_some_and(|of| of != channel)));
+    }
+
+    /// The username of the line that a device is bound to.
+    pub fn bound(&self, device: &str) -> Option<String> {
+        with(|state| {
+            let found = state.devices.iter().find(|(name, _)| name.eq_ignore_ascii_case(device));
+            found.map(|(_, line)| line.username().to_owned())
+        })
+    }
+
+    /// Moves the wall clock.
+    pub fn set_now(&self, seconds: u64) {
+        with(|state| state.now = seconds);
+    }
+
+    /// Another answer of `url`, as [`Host::http`] adds it, in place of those before it.
+    pub fn answer(&self, url: &str, answer: Answer) {
+        with(|state| state.answers.insert(url.to_owned(), VecDeque::from([answer])));
     }
 
     /// A stored value.

@@ -1,6 +1,8 @@
 //! Outputs: the formats that players and devices speak.
 
-pub use crate::bindings::host::mast::output::types::{Category, Channel, Filter, LineInfo, Programme, Request, Route};
+pub use crate::bindings::host::mast::output::types::{
+    Category, Channel, DeviceEvent, Episode, Filter, LineInfo, Programme, Request, Route,
+};
 use crate::raw::{self, Handle};
 use crate::{BATCH, Error, Result, pair};
 
@@ -20,13 +22,19 @@ pub trait Output: Sized + 'static {
 /// An authenticated line; all that can be seen through it is its own.
 pub struct Line<'a>(Handle<'a, raw::Line>);
 
-/// The line with these credentials; none says nothing about why. Attempts are throttled.
-pub fn authenticate(username: &str, password: &str) -> Option<Line<'static>> {
+/// The line with these credentials, or why there is none: `credentials`, `expired`, `disabled`, `banned`, `denied`, `throttled`; treat
+/// an unknown code as `denied`. Attempts are throttled.
+pub fn authenticate(username: &str, password: &str) -> Result<Line<'static>, String> {
     raw::accounts::authenticate(username, password).map(|line| Line(Handle::Owned(line)))
 }
 
-/// The line that a device (a MAC address, any notation) is bound to.
-pub fn by_device(device: &str) -> Option<Line<'static>> {
+/// The line with this token, the one of `path-token`; as [`authenticate`].
+pub fn by_token(token: &str) -> Result<Line<'static>, String> {
+    raw::accounts::by_token(token).map(|line| Line(Handle::Owned(line)))
+}
+
+/// The line that a device (a MAC address, any notation) is bound to; as [`authenticate`].
+pub fn by_device(device: &str) -> Result<Line<'static>, String> {
     raw::accounts::by_device(device).map(|line| Line(Handle::Owned(line)))
 }
 
@@ -55,9 +63,35 @@ impl<'a> Line<'a> {
         Batches { cursor: Box::new(self.0.guide(channel, start, stop)) }
     }
 
-    /// A URL that plays the channel for this line, as `hls` or `mpegts`. In lists, [`Filter::playback`] saves a call for each.
-    pub fn playback(&self, channel: u32, format: &str) -> Result<String> {
-        Ok(self.0.playback(channel, format)?)
+    /// One channel, movie or series, as [`Line::lineup`] would list it; the filter's category does not count.
+    pub fn find(&self, id: u32, filter: &Filter) -> Option<Channel> {
+        self.0.find(id, filter)
+    }
+
+    /// Episodes of a series, by season and number, each with a URL that plays it.
+    pub fn episodes(&self, series: u32) -> Batches<Episode> {
+        Batches { cursor: Box::new(self.0.episodes(series)) }
+    }
+
+    /// A URL that plays the channel for this line, as `hls` or `mpegts`, or the file of a `movie` or an `episode` with this id. In lists,
+    /// [`Filter::playback`] saves a call for each.
+    pub fn playback(&self, id: u32, format: &str) -> Result<String> {
+        Ok(self.0.playback(id, format)?)
+    }
+
+    /// Binds a device (a MAC address, any notation) to this line, which this call has found by credentials. Needs `[grant] devices`.
+    pub fn bind_device(&self, device: &str) -> Result<()> {
+        Ok(raw::devices::bind(&self.0, device)?)
+    }
+
+    /// The oldest event that waits for this device; notes that the device is there.
+    pub fn next_event(&self, device: &str) -> Option<DeviceEvent> {
+        raw::devices::next_event(&self.0, device)
+    }
+
+    /// The device has got the event; it does not come again.
+    pub fn confirm_event(&self, device: &str, event: u64) {
+        raw::devices::confirm_event(&self.0, device, event);
     }
 }
 
@@ -67,6 +101,12 @@ trait Cursor<T> {
 
 impl Cursor<Channel> for raw::Cursor {
     fn next(&self, max: u32) -> Vec<Channel> {
+        Self::next(self, max)
+    }
+}
+
+impl Cursor<Episode> for raw::EpisodeCursor {
+    fn next(&self, max: u32) -> Vec<Episode> {
         Self::next(self, max)
     }
 }
@@ -195,6 +235,11 @@ impl Request {
     pub fn param(&self, name: &str) -> Option<&str> {
         pair(&self.params, name)
     }
+
+    /// A header field, by its name in lower case; only those that `wit/output` names are there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        pair(&self.headers, name)
+    }
 }
 
 impl Route {
@@ -211,6 +256,27 @@ impl Route {
         }
     }
 
+    /// The same route for another method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// The plugin itself answers where no line is found, for protocols that say so with a 200.
+    #[must_use]
+    pub fn refused_by_plugin(mut self) -> Self {
+        "plugin".clone_into(&mut self.refused);
+        self
+    }
+
+    /// Only requests whose query has the field with one of these values, without regard to case; other routes may share the path.
+    #[must_use]
+    pub fn when(mut self, field: &str, values: &[&str]) -> Self {
+        self.attrs.push(("when".to_owned(), format!("{field}={}", values.join("|"))));
+        self
+    }
+
     /// What a response depends on, so that the host can cache it.
     #[must_use]
     pub fn depends(mut self, on: &[&str]) -> Self {
@@ -222,6 +288,18 @@ impl Route {
 impl Filter {
     /// All channels of this content, each with a playback URL of this format.
     pub fn playable(content: &str, format: &str) -> Self {
-        Self { content: content.to_owned(), category: None, playback: Some(format.to_owned()), attrs: Vec::new() }
+        Self { playback: Some(format.to_owned()), ..Self::of(content) }
+    }
+
+    /// All channels of this content (`live`, `movie`, `series`), without playback URLs.
+    pub fn of(content: &str) -> Self {
+        Self { content: content.to_owned(), category: None, playback: None, attrs: Vec::new() }
+    }
+
+    /// Only this category, where there is one.
+    #[must_use]
+    pub fn category(mut self, category: Option<u32>) -> Self {
+        self.category = category;
+        self
     }
 }

@@ -3,20 +3,20 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::host::mast::{
-    base::{clock, config, files, http_client, kv, log, secrets, streams::ByteSource},
+    base::{clock, config, files, http_client, kv, log, random, secrets, streams::ByteSource},
     epg::sink::GuideSink,
     output::{
-        accounts,
+        accounts, devices,
         response::ResponseSink,
-        views::{Cursor, Line, ProgrammeCursor},
+        views::{Cursor, EpisodeCursor, Line, ProgrammeCursor},
     },
     source::sink::CatalogSink,
 };
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::mock::raw::{
-    ByteSource, CatalogSink, Cursor, GuideSink, Line, ProgrammeCursor, ResponseSink, accounts, clock, config, files,
-    http_client, kv, log, secrets,
+    ByteSource, CatalogSink, Cursor, EpisodeCursor, GuideSink, Line, ProgrammeCursor, ResponseSink, accounts, clock,
+    config, devices, files, http_client, kv, log, random, secrets,
 };
 
 /// A handle that the host lent for one call, or one that the plugin owns.

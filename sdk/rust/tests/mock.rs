@@ -135,7 +135,7 @@ fn the_rest_of_the_host() {
     assert_eq!(host.kv("new").unwrap(), b"2");
     mast_sdk::warn!("{} of {}", 1, 2);
     assert_eq!(host.log(), [(Level::Warn, "1 of 2".to_owned())]);
-    assert!(output::authenticate("anna", "wrong").is_none());
+    assert_eq!(output::authenticate("anna", "wrong").err().as_deref(), Some("credentials"));
     let line = output::authenticate("anna", "x").unwrap();
     assert_eq!(line.playback(7, "hls").unwrap(), "http://tv.example:8080/live/anna/PASSWORD/7.m3u8");
     assert_eq!(line.playback(8, "hls").unwrap_err().code, Code::NotFound);

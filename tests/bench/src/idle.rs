@@ -12,7 +12,7 @@ use crate::host::{Host, PATIENCE, origin};
 use crate::process::memory;
 
 /// source-m3u, output-m3u, and what [`add_others`] adds.
-const PLUGINS: f64 = 8.0;
+const PLUGINS: f64 = 16.0;
 
 /// Runs it.
 pub(crate) async fn run(mast: &Path, report: &mut Report) -> anyhow::Result<()> {
@@ -43,6 +43,7 @@ fn add_others(host: &Host, texts: &str, origin: &str) -> anyhow::Result<()> {
     let grant = format!("[grant]\nhttp = [\"{origin}\"]\nnet_allow_private = [\"127.0.0.0/8\"]\n");
     let sources = format!("{grant}upstream = [\"{origin}\"]\n");
     // There is nothing where these importers ask; loaded they are all the same.
+    let output = |name: &str| format!("kind = \"output\"\nplugin = \"output-{name}\"\n");
     let fields = "fields = { title = \"title\", start = \"start\" }";
     for (name, content) in [
         (
@@ -53,7 +54,29 @@ fn add_others(host: &Host, texts: &str, origin: &str) -> anyhow::Result<()> {
             "network",
             "kind = \"auth\"\nplugin = \"auth-network\"\n[[config.rule]]\nallow = [\"127.0.0.0/8\"]\n".to_owned(),
         ),
-        ("xmltv", "kind = \"output\"\nplugin = \"output-xmltv\"\n".to_owned()),
+        ("xmltv", output("xmltv")),
+        ("xtream", output("xtream")),
+        ("enigma2", output("enigma2")),
+        ("hdhomerun", output("hdhomerun")),
+        ("json", output("json")),
+        ("mag", format!("{}[grant]\nkv = \"1MiB\"\ndevices = true\n", output("mag"))),
+        (
+            "other-panel",
+            format!(
+                "kind = \"source\"\nplugin = \"source-xtream\"\n[config]\nserver = \"{origin}\"\nusername = \"u\"\npassword = \"p\"\n{sources}"
+            ),
+        ),
+        (
+            "portal",
+            format!(
+                "kind = \"source\"\nplugin = \"source-stalker\"\n[config]\nportal = \"{origin}/c/\"\nmac = \"00:1a:79:00:00:01\"\n\
+                 {sources}kv = \"1MiB\"\n"
+            ),
+        ),
+        (
+            "tuner",
+            format!("kind = \"source\"\nplugin = \"source-hdhomerun\"\n[config]\naddress = \"{origin}\"\n{sources}"),
+        ),
         ("guide", format!("kind = \"epg\"\nplugin = \"epg-xmltv\"\n[config]\nurl = \"{origin}/guide.xml\"\n{grant}")),
         (
             "schedule",

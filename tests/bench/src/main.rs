@@ -13,6 +13,7 @@ mod idle;
 mod load;
 mod m3u;
 mod nginx;
+mod outputs;
 mod process;
 mod recipe;
 mod serve;
@@ -35,14 +36,15 @@ struct Arguments {
     /// One JSON line per figure instead of text.
     #[arg(long)]
     json: bool,
-    /// Which: serve, tune, channels, viewers, failover, idle, m3u, access, guide. All where none is named.
+    /// Which: serve, tune, channels, viewers, failover, idle, m3u, outputs, access, guide. All where none is named.
     names: Vec<String>,
     /// Megabytes of the guide that is imported.
     #[arg(long, default_value_t = 1000)]
     guide_size: u64,
 }
 
-const ALL: [&str; 9] = ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u", "access", "guide"];
+const ALL: [&str; 10] =
+    ["serve", "tune", "channels", "viewers", "failover", "idle", "m3u", "outputs", "access", "guide"];
 
 // One worker: everything here shares a core.
 #[tokio::main(worker_threads = 1)]
@@ -60,6 +62,7 @@ async fn main() -> anyhow::Result<()> {
             "failover" => failover::run(&arguments.mast, &mut report).await.context("bench failover")?,
             "idle" => idle::run(&arguments.mast, &mut report).await.context("bench idle")?,
             "m3u" => m3u::run(&arguments.mast, &mut report).await.context("bench m3u")?,
+            "outputs" => outputs::run(&arguments.mast, &mut report).await.context("bench outputs")?,
             "access" => access::run(&arguments.mast, &mut report).await.context("bench access")?,
             "guide" => guide::run(&arguments.mast, arguments.guide_size, &mut report).await.context("bench guide")?,
             other => anyhow::bail!("there is no benchmark \"{other}\"; there are: {}", ALL.join(", ")),

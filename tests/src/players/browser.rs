@@ -1,4 +1,5 @@
-//! hls.js in headless Chromium: `tests/clients/play_hls.js` runs both, `play_hls.html` is the page.
+//! Headless Chromium: hls.js in it (`tests/clients/play_hls.js` runs both, `play_hls.html` is the page), and pages with a form
+//! (`tests/clients/open_page.js`).
 
 use std::time::Duration;
 
@@ -22,6 +23,16 @@ pub fn hls_js(url: &str) -> Player {
         let _ = &profile;
         *shown = read(serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")));
     })
+}
+
+/// What a page shows after its form was filled in and sent: texts by the id of their elements, and `problems`.
+pub async fn fill_in(url: &str, fields: &Value) -> Value {
+    let profile = TempDir::with_prefix("mast-chromium-").unwrap();
+    let mut command = Command::new("node");
+    command.arg(scripts().join("open_page.js")).arg(profile.path()).arg(url).arg(fields.to_string());
+    let output = command.kill_on_drop(true).output().await.unwrap();
+    assert!(output.status.success(), "{url}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn read(account: Value) -> Shown {

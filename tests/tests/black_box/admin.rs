@@ -4,6 +4,7 @@ mod attacks;
 mod backups;
 mod business;
 mod contract;
+mod devices;
 mod doing;
 mod events;
 mod oidc;

@@ -146,3 +146,30 @@ async fn an_ungranted_destination_is_named() {
     host.wait_for_log_after(seen, &["ERROR", "provider", "net_allow_private"]);
     assert_eq!(upstream.hits("/playlist.m3u"), []);
 }
+
+/// A provider that has a bad day costs nobody their channels, until an operator says that it is right.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_loses_most_of_its_channels_is_not_believed_at_once() {
+    let scene = Scene::of_clips(["a"]).await;
+    let url = scene.upstream.url("a");
+    let names: Vec<String> = (0..40).map(|number| format!("channel {number}")).collect();
+    let playlist =
+        |count: usize| m3u(&names.iter().take(count).map(|name| (name.as_str(), url.as_str())).collect::<Vec<_>>());
+    scene.upstream.set_text("/playlist.m3u", playlist(40));
+    let before = scene.channels(40).await;
+
+    let seen = scene.host.log_length();
+    scene.upstream.set_text("/playlist.m3u", playlist(15));
+    refresh_now(&scene, 30);
+    scene.host.wait_for_log_after(seen, &["ERROR", "provider", "the last good lineup stays"]);
+    assert_eq!(scene.channels(40).await, before);
+    let list = scene.host.mast(&["source", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    let changes = &list["sources"][0]["last_changes"];
+    assert_eq!((&changes["accepted"], &changes["removed"]["count"]), (&false.into(), &25.into()), "{list}");
+    assert_eq!(changes["removed"]["names"][0], "channel 15");
+
+    assert!(scene.host.mast(&["source", "accept", "--name", "provider"]).status.success());
+    let after = scene.channels(15).await;
+    assert!(after.iter().all(|(name, id)| before.get(name) == Some(id)));
+}

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use mast_model::{DestinationRules, InstanceId};
 use mast_plugin::records::{
-    Category, Channel, Filter, GuideChannel, GuideProgramme, LineInfo, LineupCategory, LineupChannel, Pairs, Programme,
+    Category, Channel, Episode, Filter, GuideChannel, GuideProgramme, LineInfo, LineupCategory, LineupChannel, Movie,
+    Pairs, Programme, Series,
 };
 use mast_plugin::services::{
-    Accounts, BoxFuture, ByteStream, CatalogSink, Cursor, GuideSink, Http, HttpRequest, HttpResponse, Kv, Line,
-    ResponseSink, ServiceError, Services,
+    Accounts, BoxFuture, ByteStream, Caller, CatalogSink, Cursor, Found, GuideSink, Http, HttpRequest, HttpResponse,
+    Kv, Line, ResponseSink, ServiceError, Services,
 };
 
 pub(crate) fn services(web: Web) -> Services {
@@ -108,12 +109,16 @@ impl Kv for Values {
 struct Nobody;
 
 impl Accounts for Nobody {
-    fn authenticate(&self, _: &str, _: &str, _: &str) -> Option<Arc<dyn Line>> {
-        None
+    fn authenticate(&self, _: &Caller, _: &str, _: &str) -> Found {
+        Err("credentials")
     }
 
-    fn by_device(&self, _: &str, _: &str) -> Option<Arc<dyn Line>> {
-        None
+    fn by_token(&self, _: &Caller, _: &str) -> Found {
+        Err("credentials")
+    }
+
+    fn by_device(&self, _: &Caller, _: &str) -> Found {
+        Err("credentials")
     }
 }
 
@@ -125,6 +130,9 @@ pub(crate) struct Collected(Arc<Mutex<Pushed>>);
 pub(crate) struct Pushed {
     pub(crate) categories: Vec<Category>,
     pub(crate) channels: Vec<Channel>,
+    pub(crate) movies: Vec<Movie>,
+    pub(crate) series: Vec<Series>,
+    pub(crate) episodes: Vec<Episode>,
     pub(crate) warnings: Vec<(String, String)>,
 }
 
@@ -145,7 +153,20 @@ impl CatalogSink for Collected {
         Ok(())
     }
 
-    fn skipped(&mut self, _: &'static str, _: usize) {}
+    fn movies(&mut self, batch: Vec<Movie>) -> Result<(), ServiceError> {
+        self.lock().movies.extend(batch);
+        Ok(())
+    }
+
+    fn series(&mut self, batch: Vec<Series>) -> Result<(), ServiceError> {
+        self.lock().series.extend(batch);
+        Ok(())
+    }
+
+    fn episodes(&mut self, batch: Vec<Episode>) -> Result<(), ServiceError> {
+        self.lock().episodes.extend(batch);
+        Ok(())
+    }
 
     fn warn(&mut self, item: String, message: String) {
         self.lock().warnings.push((item, message));
@@ -270,6 +291,9 @@ impl Line for Lineup {
     }
 
     fn lineup(&self, filter: Filter) -> Box<dyn Cursor<LineupChannel>> {
+        if filter.content != "live" {
+            return Box::new(Vec::new());
+        }
         Box::new(Channels { next: 1, last: self.0, format: filter.playback.unwrap_or_default() })
     }
 

@@ -46,7 +46,7 @@ fn only_the_ffmpeg_crate_spawns_processes() {
 
 /// How high a room of `host/mast` stands. It imports from below, and rooms of the middle from each other without going round in a
 /// circle.
-const RANKS: [(&str, u8); 19] = [
+const RANKS: [(&str, u8); 21] = [
     ("config", 0),
     ("events", 0),
     ("metrics", 0),
@@ -55,6 +55,8 @@ const RANKS: [(&str, u8); 19] = [
     ("backups", 1),
     ("archive", 1),
     ("catalog", 1),
+    ("devices", 1),
+    ("discovery", 1),
     ("extensions", 1),
     ("guide", 1),
     ("operators", 1),

@@ -8,7 +8,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LOCATION, RANGE, USER_AGENT};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LOCATION, RANGE, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
 use hyper::body::{Frame, Incoming};
 use tokio::net::TcpStream;
@@ -265,12 +267,20 @@ fn plain_text(text: &Text, if_none_match: Option<&str>, range: Option<&str>) -> 
     if if_none_match == Some(text.etag.as_str()) {
         return answer(304, &headers, "");
     }
+    let length = text.body.len();
     let bounds = range.and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
-    if let Some((Ok(first), Ok(last))) = bounds.map(|(first, last)| (first.parse::<usize>(), last.parse::<usize>())) {
-        let end = text.body.len().min(last + 1);
-        return answer(206, &headers, text.body.slice(first.min(end)..end));
+    let bounds = bounds.and_then(|(first, last)| match (first.parse::<usize>(), last) {
+        (Ok(first), "") => Some((first, length)),
+        (Ok(first), last) => Some((first, length.min(last.parse::<usize>().ok()? + 1))),
+        (Err(_), last) => Some((length.saturating_sub(last.parse().ok()?), length)),
+    });
+    let Some((first, end)) = bounds else { return answer(200, &headers, text.body.clone()) };
+    if first >= end {
+        return answer(416, &[(CONTENT_RANGE, &format!("bytes */{length}"))], "");
     }
-    answer(200, &headers, text.body.clone())
+    let range = format!("bytes {first}-{}/{length}", end - 1);
+    let [kind, tag] = headers;
+    answer(206, &[kind, tag, (CONTENT_RANGE, &range)], text.body.slice(first..end))
 }
 
 /// Half of a body with the length of the whole, then an end or, for the other faults, nothing until the fault changes.

@@ -236,7 +236,7 @@ impl Inner {
         Ok(records)
     }
 
-    fn edit_by<E: From<AccountsError> + From<StoreError>>(
+    pub(super) fn edit_by<E: From<AccountsError> + From<StoreError>>(
         &self,
         id: LineId,
         action: &str,

@@ -14,7 +14,7 @@ use super::change::subject;
 use super::{Accounts, AccountsError, Inner};
 
 /// Fields that say who somebody is, or where.
-const PERSONAL: [&str; 11] = [
+const PERSONAL: [&str; 13] = [
     "username",
     "email",
     "notes",
@@ -26,6 +26,8 @@ const PERSONAL: [&str; 11] = [
     "country",
     "user_agent",
     "reason",
+    "text",
+    "device",
 ];
 /// What stands in their place.
 const ERASED: &str = "erased";

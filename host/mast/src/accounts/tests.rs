@@ -278,3 +278,38 @@ proptest::proptest! {
         }
     }
 }
+
+#[tokio::test]
+async fn devices_bind_themselves_to_one_line_as_far_as_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = open(&folder);
+    let anna = add(&accounts, request("anna")).await.unwrap().id;
+    let ben = add(&accounts, with_mac("ben", "00:1a:79:00:00:ff")).await.unwrap().id;
+    let bind = |line, mac: &str| accounts.bind_device(line, mac).err().map(|error| error.class());
+    use mast_model::ErrorClass::{Conflict, Invalid, Limit, NotFound};
+    for (line, mac, refused) in [
+        (anna, "00-1A-79-00-00-01", None),
+        (anna, "001a79000001", None),
+        (ben, "001a79000001", Some(Conflict)),
+        (anna, "00:1a:79:00:00:ff", Some(Conflict)),
+        (anna, "00:1a:79", Some(Invalid)),
+        (anna, "", Some(Invalid)),
+        (LineId(99), "00:1a:79:00:00:02", Some(NotFound)),
+    ] {
+        assert_eq!(bind(line, mac), refused, "{mac}");
+    }
+    let revision = accounts.find(anna).unwrap().revision;
+    assert_eq!(revision, 1, "what is bound already is no change");
+    for device in 2..=5 {
+        assert_eq!(bind(anna, &format!("00:1a:79:00:00:{device:02}")), None);
+    }
+    assert_eq!(bind(anna, "00:1a:79:00:00:06"), Some(Limit));
+    assert_eq!(bind(anna, "00:1a:79:00:00:05"), None, "it is there");
+    let log = accounts.inner.store.audit_log(u64::MAX, 1, &|_| true).unwrap();
+    assert_eq!((log[0].action.as_str(), log[0].actor.via.as_str()), ("line.bind_device", "line"));
+
+    drop(accounts);
+    let accounts = open(&folder);
+    assert_eq!(accounts.by_device("001a79000005", CLIENT).map(|line| line.id), Ok(anna));
+    assert!(accounts.by_device("001a79000006", CLIENT).is_err());
+}

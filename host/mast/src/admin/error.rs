@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::accounts::{AccountsError, InvalidLine};
 use crate::backups::BackupsError;
 use crate::catalog::EditError;
+use crate::devices::DevicesError;
 use crate::operators::{LoginRefusal, OidcRefusal, OperatorsError};
 use crate::resellers::ResellersError;
 use crate::sessions::SessionsError;
@@ -99,6 +100,9 @@ pub enum AdminError {
     /// The sessions refused.
     #[error(transparent)]
     Sessions(#[from] SessionsError),
+    /// The events for devices refused.
+    #[error(transparent)]
+    Devices(#[from] DevicesError),
     /// The backups refused.
     #[error(transparent)]
     Backups(#[from] BackupsError),
@@ -199,7 +203,8 @@ impl AdminError {
                 of_store(error)
             }
             Self::Sessions(SessionsError::Store(error)) | Self::Store(error) => of_store(error),
-            Self::Backups(BackupsError::Store(error)) => of_store(error),
+            Self::Backups(BackupsError::Store(error)) | Self::Devices(DevicesError::Store(error)) => of_store(error),
+            Self::Devices(error) => (status_of(error.class()), of_devices(error)),
             Self::Backups(error) => (status_of(error.class()), of_backups(error)),
             Self::Sessions(error) => (status_of(error.class()), of_sessions(error)),
             Self::Resellers(error) => of_resellers(error),
@@ -219,6 +224,7 @@ impl AdminError {
             Self::Field(name, _) => Some((*name).to_owned()),
             Self::Resellers(error) => blamed_by_resellers(error).map(str::to_owned),
             Self::Backups(BackupsError::Name(_)) => Some("name".to_owned()),
+            Self::Devices(DevicesError::Invalid(invalid)) => Some(invalid.field().to_owned()),
             Self::Operators(OperatorsError::PersonTaken(_)) => Some("oidc_id".to_owned()),
             Self::Accounts(AccountsError::Invalid(invalid)) => invalid.field().map(str::to_owned),
             Self::Accounts(AccountsError::DeviceTaken { .. }) => Some("macs".to_owned()),
@@ -365,6 +371,17 @@ fn of_sessions(error: &SessionsError) -> &'static str {
         SessionsError::TooMany(_) => "too_many_bans",
         SessionsError::Store(error) => of_store(error).1,
         SessionsError::Interrupted(_) => "internal",
+    }
+}
+
+fn of_devices(error: &DevicesError) -> &'static str {
+    match error {
+        DevicesError::Invalid(_) => "invalid_event",
+        DevicesError::Full(_) => "too_many_events",
+        DevicesError::TooManyLines(_) => "too_many_lines",
+        DevicesError::NoSuchEvent { .. } => "no_such_event",
+        DevicesError::Store(error) => of_store(error).1,
+        DevicesError::Interrupted(_) => "internal",
     }
 }
 

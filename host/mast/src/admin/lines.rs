@@ -2,11 +2,13 @@
 
 mod bulk;
 mod csv;
+mod devices;
 mod panel;
 mod transfer;
 mod view;
 
 pub use bulk::Created;
+pub use devices::{DeviceEventView, ToldView};
 pub use view::LineView;
 
 use std::sync::Arc;
@@ -39,6 +41,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
         .routes(routes!(rotate_token))
         .routes(routes!(erase))
         .merge(bulk::routes())
+        .merge(devices::routes())
         .merge(transfer::routes())
 }
 
@@ -204,6 +207,10 @@ async fn remove(
     Changing(change): Changing,
 ) -> Result<StatusCode, AdminError> {
     context.deps.accounts.remove(vec![LineId(id)], expected, change).await?;
+    // What stays would be given to nobody, and is swept out in time.
+    if let Err(error) = context.deps.devices.forget(LineId(id)).await {
+        tracing::warn!(line = id, %error, "events for a removed line's devices were not forgotten");
+    }
     tracing::info!(line = id, "line removed");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -231,6 +238,7 @@ async fn erase(
         // The mark of a repeated request is for the line.
         sessions.lift(ban.id, Change::by(change.actor.clone())).await?;
     }
+    context.deps.devices.forget(LineId(id)).await?;
     let erased = context.deps.accounts.erase(LineId(id), change).await?;
     tracing::info!(line = id, entries = erased.entries, "whoever had a line is forgotten");
     Ok(Json(ErasedView { line: erased.line, audit_entries: erased.entries }))

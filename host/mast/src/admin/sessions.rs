@@ -39,9 +39,11 @@ pub struct WatchView {
     pub line: u64,
     /// The line's username.
     pub username: String,
-    /// What is watched.
+    /// What is watched; 0 for a file.
     pub channel: u32,
-    /// The channel's name.
+    /// The movie or episode that is watched, where it is one.
+    pub title: Option<u32>,
+    /// The name of the channel, movie or episode.
     pub channel_name: String,
     /// Where it was opened from.
     #[schema(value_type = String)]
@@ -55,20 +57,25 @@ pub struct WatchView {
     pub since: Timestamp,
     /// Bytes handed to it so far.
     pub bytes: u64,
-    /// `hls` or `mpegts`.
+    /// `hls`, `mpegts` or `file`.
     pub output: String,
 }
 
 impl WatchView {
     fn of(context: &Context, view: SessionView) -> Self {
         let line = context.deps.accounts.find(view.line);
-        let channel = context.deps.catalog.channel(view.channel);
+        let (channel, title) = (context.deps.catalog.channel(view.channel), view.channel.as_file());
+        let name = match title {
+            Some(title) => context.deps.catalog.title_name(title),
+            None => channel.map(|channel| channel.name.clone()),
+        };
         Self {
             id: view.id,
             line: view.line.0,
             username: line.map(|line| line.username.to_string()).unwrap_or_default(),
-            channel: view.channel.0,
-            channel_name: channel.map(|channel| channel.name.clone()).unwrap_or_default(),
+            channel: if title.is_some() { 0 } else { view.channel.0 },
+            title: title.map(|title| title.0),
+            channel_name: name.unwrap_or_default(),
             address: view.address,
             country: view.country,
             user_agent: view.user_agent,
@@ -95,7 +102,7 @@ struct SessionQuery {
     /// Only those from this address or network.
     #[param(value_type = Option<String>)]
     address: Option<String>,
-    /// Only `hls`, or only `mpegts`.
+    /// Only `hls`, only `mpegts`, or only `file`.
     output: Option<String>,
 }
 

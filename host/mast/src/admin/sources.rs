@@ -25,6 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
         .routes(routes!(sources))
         .routes(routes!(source))
         .routes(routes!(refresh))
+        .routes(routes!(accept))
         .routes(routes!(plugins))
         .routes(routes!(plugin))
 }
@@ -53,6 +54,15 @@ async fn source(State(context): Shared, At(name): At<String>) -> Result<Json<Sou
 async fn refresh(State(context): Shared, At(name): At<String>) -> Result<StatusCode, AdminError> {
     context.deps.catalog.refresh(&name)?;
     tracing::info!(source = name, "a refresh was asked for");
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Has a source refreshed now, and taken over even if it has lost more of its channels than `[catalog] max_loss` allows.
+#[utoipa::path(post, path = "/api/v1/sources/{name}/accept", tag = "catalogue", params(("name" = String, Path)),
+    responses((status = 202)))]
+async fn accept(State(context): Shared, At(name): At<String>) -> Result<StatusCode, AdminError> {
+    context.deps.catalog.accept(&name)?;
+    tracing::info!(source = name, "a refresh was asked for, to be taken over whatever it has lost");
     Ok(StatusCode::ACCEPTED)
 }
 

@@ -39,6 +39,7 @@ fn over(store: Box<dyn StateStore>, data_dir: &Path) -> Admin {
         oidc: None,
         catalog: Catalog::open(Arc::clone(&store), vec![bouquet("kids"), bouquet("sports")]).unwrap(),
         sessions: Sessions::open(Arc::clone(&store), events.clone()).unwrap(),
+        devices: Devices::open(Arc::clone(&store)).unwrap(),
         events,
         backups: Backups::new(Arc::clone(&store), mast_store::open_plugin_kv(data_dir).unwrap().into(), data_dir),
         running: None,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::admin::StatusPart;
+use crate::catalog::{SourceProvider, SourceStatus};
 use crate::delivery::Deps;
 use crate::extensions::InstanceState;
 use crate::guide::GuideReading;
@@ -26,10 +27,11 @@ pub(super) fn register(deps: &Deps) {
         sample(text, "mast_window_bytes", "", tuner.window_bytes() as u64);
     }));
     deps.metrics.register(Box::new(move |text| {
-        let (hls, continuous) = sessions.count();
+        let [hls, continuous, files] = sessions.count();
         head(text, "mast_sessions", "gauge", "Viewer sessions.");
         sample(text, "mast_sessions", "kind=\"hls\"", hls as u64);
         sample(text, "mast_sessions", "kind=\"continuous\"", continuous as u64);
+        sample(text, "mast_sessions", "kind=\"file\"", files as u64);
     }));
     deps.metrics.register(Box::new(move |text| {
         head(text, "mast_source_channels", "gauge", "Channels in a source's last good lineup.");
@@ -46,6 +48,7 @@ pub(super) fn register(deps: &Deps) {
                 u64::from(status.error.is_some()),
             );
         }
+        providers(text, &statuses);
     }));
     deps.metrics.register(Box::new(move |text| {
         head(text, "mast_plugin_instances", "gauge", "Plugin instance files by state.");
@@ -74,6 +77,29 @@ pub(super) fn register(deps: &Deps) {
     let guide = deps.guide.clone();
     deps.metrics.register(Box::new(move |text| guides(text, &guide.readings())));
     deps.metrics.register(Box::new(process));
+}
+
+/// What providers say of the operator's accounts; nothing where they say nothing.
+fn providers(text: &mut String, statuses: &[SourceStatus]) {
+    type Value = fn(&SourceProvider) -> Option<u64>;
+    let metrics: [(&str, &str, Value); 2] = [
+        (
+            "mast_source_provider_expiry_timestamp_seconds",
+            "When the account with a provider ends, Unix seconds.",
+            |one| u64::try_from(one.expires?.as_second()).ok(),
+        ),
+        ("mast_source_provider_connections", "Connections that a provider allows at once.", |one| {
+            Some(one.max_connections? as u64)
+        }),
+    ];
+    for (name, help, value) in metrics {
+        head(text, name, "gauge", help);
+        for status in statuses {
+            if let Some(value) = status.provider.as_ref().and_then(value) {
+                sample(text, name, &format!("source=\"{}\"", status.source), value);
+            }
+        }
+    }
 }
 
 fn channels(text: &mut String, reports: &[ChannelReport]) {
@@ -177,8 +203,8 @@ pub(super) fn status(deps: &Deps) -> Vec<StatusPart> {
         part("instances", move || json!(extensions.statuses())),
         part("channels", move || tuner.reports().iter().map(channel).collect()),
         part("sessions", move || {
-            let (hls, continuous) = sessions.count();
-            json!({ "hls": hls, "continuous": continuous })
+            let [hls, continuous, files] = sessions.count();
+            json!({ "hls": hls, "continuous": continuous, "files": files })
         }),
     ]
 }

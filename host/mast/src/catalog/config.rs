@@ -1,10 +1,30 @@
-//! `[bouquet.NAME]`: what is sold. A channel belongs to a bouquet when any of its lists names it. Bouquets of
+//! `[catalog]`, and `[bouquet.NAME]`: what is sold. A channel belongs to a bouquet when any of its lists names it. Bouquets of
 //! the admin API stand beside these; a name that is used here cannot be used there.
 
 use mast_model::{ChannelId, InstanceId};
 
 use super::editing::Bouquet;
 use crate::config::reader::Section;
+
+/// `[catalog]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogConfig {
+    /// `max_loss`: a refresh that has lost more than this share of a source's channels, where there were at least 20, is not taken over, in
+    /// percent, 1 to 100; 50 by default. 100 takes over everything but an empty one.
+    pub max_loss: u8,
+}
+
+impl Default for CatalogConfig {
+    fn default() -> Self {
+        Section::defaults(Self::read)
+    }
+}
+
+impl CatalogConfig {
+    pub(crate) fn read(section: &Section<'_>) -> Self {
+        Self { max_loss: section.integer("max_loss", 50, 1..=100) }
+    }
+}
 
 /// One bouquet.
 #[derive(Debug, Clone, PartialEq, Eq)]

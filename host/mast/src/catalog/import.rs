@@ -1,12 +1,16 @@
 //! Staging: what a source pushes during one refresh, bounded and mended, until the refresh ends well and all of it is swapped in.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod library;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mast_model::{CatchUp, Secret, Upstream, UpstreamKind, UpstreamUrl};
 use mast_plugin::records;
 use mast_plugin::services::{CatalogSink, ServiceError};
 use mast_store::{ImportedCatalog, ImportedCategory, ImportedChannel, Validator};
+
+use library::StagedLibrary;
 
 use super::status::SourceWarning;
 
@@ -34,6 +38,7 @@ struct Staged {
     category_keys: HashSet<String>,
     channels: Vec<ImportedChannel>,
     channel_keys: HashSet<String>,
+    library: StagedLibrary,
     bytes: usize,
     remarks: Remarks,
 }
@@ -43,7 +48,6 @@ struct Staged {
 pub(super) struct Remarks {
     pub(super) warnings: Vec<SourceWarning>,
     pub(super) warning_count: u64,
-    pub(super) skipped: BTreeMap<&'static str, u64>,
 }
 
 impl Staging {
@@ -55,6 +59,7 @@ impl Staging {
             category_keys: HashSet::new(),
             channels: Vec::new(),
             channel_keys: HashSet::new(),
+            library: StagedLibrary::default(),
             bytes: 0,
             remarks: Remarks::default(),
         })))
@@ -70,6 +75,7 @@ impl Staging {
         let catalog = ImportedCatalog {
             categories: categories.into_iter().map(|(_, category)| category).collect(),
             channels: std::mem::take(&mut staged.channels),
+            library: std::mem::take(&mut staged.library).take(),
             validators,
         };
         (catalog, std::mem::take(&mut staged.remarks))
@@ -106,8 +112,19 @@ impl CatalogSink for Staging {
         batch.into_iter().try_for_each(|channel| staged.add_channel(channel))
     }
 
-    fn skipped(&mut self, content: &'static str, count: usize) {
-        *self.staged().remarks.skipped.entry(content).or_default() += count as u64;
+    fn movies(&mut self, batch: Vec<records::Movie>) -> Result<(), ServiceError> {
+        check_batch(batch.len())?;
+        batch.into_iter().try_for_each(|movie| self.staged().add_movie(movie))
+    }
+
+    fn series(&mut self, batch: Vec<records::Series>) -> Result<(), ServiceError> {
+        check_batch(batch.len())?;
+        batch.into_iter().try_for_each(|series| self.staged().add_series(series))
+    }
+
+    fn episodes(&mut self, batch: Vec<records::Episode>) -> Result<(), ServiceError> {
+        check_batch(batch.len())?;
+        batch.into_iter().try_for_each(|episode| self.staged().add_episode(episode))
     }
 
     fn warn(&mut self, item: String, message: String) {
@@ -126,7 +143,9 @@ fn limit(message: String) -> ServiceError {
 impl Staged {
     fn add_category(&mut self, category: records::Category) -> Result<(), ServiceError> {
         self.count(category.key.len() + category.name.len())?;
-        if matches!(category.content.as_str(), "movie" | "series") {
+        if let Some(kind) = library::kind(&category.content) {
+            let name = named_category(category.key, &category.name);
+            self.library.add_category(kind, category.order, name);
             return Ok(());
         }
         let item = format!("category \"{}\"", shown(&category.key));
@@ -209,10 +228,15 @@ fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(80).collect()
 }
 
+fn pairs(pairs: &records::Pairs) -> usize {
+    pairs.iter().map(|(key, value)| key.len() + value.len()).sum()
+}
+
+fn text_of_upstreams(upstreams: &[records::Upstream]) -> usize {
+    upstreams.iter().map(|one| one.url.len() + pairs(&one.headers) + pairs(&one.attrs)).sum()
+}
+
 fn text_of(channel: &records::Channel) -> usize {
-    let pairs = |pairs: &records::Pairs| pairs.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-    let upstream =
-        |upstream: &records::Upstream| upstream.url.len() + pairs(&upstream.headers) + pairs(&upstream.attrs);
     let optional = [&channel.category, &channel.logo, &channel.epg_id].map(|text| text.as_ref().map_or(0, String::len));
     let catch_up = channel.catch_up.as_ref().map_or(0, |catch_up| {
         catch_up.mode.len() + catch_up.template.as_ref().map_or(0, String::len) + pairs(&catch_up.attrs)
@@ -220,13 +244,16 @@ fn text_of(channel: &records::Channel) -> usize {
     channel.key.len()
         + channel.name.len()
         + optional.iter().sum::<usize>()
-        + channel.upstreams.iter().map(upstream).sum::<usize>()
+        + text_of_upstreams(&channel.upstreams)
         + catch_up
         + pairs(&channel.attrs)
 }
 
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
 fn imported(channel: records::Channel) -> ImportedChannel {
-    let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     ImportedChannel {
         key: channel.key,
         name: channel.name.trim().to_owned(),

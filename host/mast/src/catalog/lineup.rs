@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use mast_model::{Category, CategoryId, Channel, ChannelId};
 
+use super::on_demand::OnDemand;
+
 /// The numbered channels that a line sees.
 #[derive(Debug)]
 pub struct Lineup {
@@ -15,6 +17,8 @@ pub struct Lineup {
     /// Changes when anything that a viewer can see of the lineup does; for ETags. The same content has the same version, also
     /// after a restart.
     pub version: u64,
+    /// Movies and series.
+    pub on_demand: OnDemand,
     by_id: HashMap<ChannelId, usize>,
     category_by_id: HashMap<CategoryId, usize>,
 }
@@ -39,11 +43,20 @@ impl Lineup {
             categories.into_iter().filter(|category| used.contains(&category.id)).collect();
         Self {
             version: version(&entries, &categories),
+            on_demand: OnDemand::default(),
             by_id: entries.iter().enumerate().map(|(index, entry)| (entry.channel.id, index)).collect(),
             category_by_id: categories.iter().enumerate().map(|(index, category)| (category.id, index)).collect(),
             entries,
             categories,
         }
+    }
+
+    /// With movies and series.
+    #[must_use]
+    pub fn with(mut self, on_demand: OnDemand) -> Self {
+        self.version ^= on_demand.version;
+        self.on_demand = on_demand;
+        self
     }
 
     /// The entry of a channel.
@@ -97,7 +110,11 @@ fn version(entries: &[LineupEntry], categories: &[Arc<Category>]) -> u64 {
             add(value.as_bytes());
         }
     }
-    let digest = hash.finalize();
+    first_eight(&hash.finalize())
+}
+
+/// The first bytes of a hash as a number.
+pub(super) fn first_eight(digest: &blake3::Hash) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&digest.as_bytes()[..8]);
     u64::from_le_bytes(first)

@@ -6,16 +6,19 @@ use jiff::Timestamp;
 use mast_plugin::records::Pairs;
 use mast_plugin::{CallFailure, services};
 use mast_store::Validator;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::Catalog;
+use super::changes::{self, SourceChanges};
 use super::import::{Remarks, Staging};
+use super::provider::{self, SourceProvider};
 use super::schedule::Timing;
 use super::source::{SourceCalls, SourceEntry};
+use super::{Catalog, Control};
 
 /// Keeps one source refreshed. Owned by the supervisor.
 pub(super) struct SourceTask {
@@ -26,8 +29,8 @@ pub(super) struct SourceTask {
     /// Refreshes at a time, of all sources.
     pub(super) permits: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
-    /// Somebody does not want to wait until it is due.
-    pub(super) wake: Arc<Notify>,
+    /// What operators ask of it.
+    pub(super) control: Arc<Control>,
 }
 
 /// Why a refresh changed nothing.
@@ -36,6 +39,8 @@ struct Failure {
     /// Seconds.
     retry_after: Option<u32>,
     remarks: Remarks,
+    /// Where it was refused for them.
+    changes: Option<Box<SourceChanges>>,
 }
 
 impl SourceTask {
@@ -48,10 +53,10 @@ impl SourceTask {
         }
         let last = self.catalog.shared.delivered.last_import(&self.entry.id);
         let refreshed = last.as_ref().map(|last| last.refreshed_at);
+        let provider = self.catalog.provider(&self.entry.id);
         self.show(|status| {
-            status.last_success = refreshed;
-            (status.channels, status.categories) =
-                last.as_ref().map_or((0, 0), |last| (last.channels, last.categories));
+            (status.last_success, status.provider) = (refreshed, provider);
+            status.take_counts(last.as_ref());
         });
         // Validators belong to an import under the same settings. With other settings, the same playlist gives other channels.
         let mut from_scratch =
@@ -83,7 +88,7 @@ impl SourceTask {
         tokio::select! {
             () = self.stop.cancelled() => false,
             () = tokio::time::sleep(wait) => true,
-            () = self.wake.notified() => true,
+            () = self.control.wake.notified() => true,
         }
     }
 
@@ -119,7 +124,8 @@ impl SourceTask {
         let staging = Staging::new(self.calls.resolves());
         let answer =
             self.calls.refresh(Box::new(staging.clone()), validators.into_iter().map(to_plugin).collect()).await;
-        let failed = |message, retry_after| Failure { message, retry_after, remarks: staging.take_remarks() };
+        let failed =
+            |message, retry_after| Failure { message, retry_after, remarks: staging.take_remarks(), changes: None };
         match answer {
             Err(error) => {
                 let retry_after = match &error.failure {
@@ -136,37 +142,53 @@ impl SourceTask {
             }
             Ok(refreshed) => {
                 let (catalog, remarks) = staging.take(refreshed.validators.into_iter().map(from_plugin).collect());
-                if catalog.channels.is_empty() {
+                if catalog.channels.is_empty() && catalog.library.titles.is_empty() {
                     let message = "delivered no channels; check what the source points at".to_owned();
-                    return Err(Failure { message, retry_after: None, remarks });
+                    return Err(Failure { message, retry_after: None, remarks, changes: None });
                 }
                 Ok(Pulled { catalog: Some(catalog), remarks, attrs: refreshed.attrs })
             }
         }
     }
 
-    /// Writes to the store, then swaps in a new snapshot.
+    /// Writes to the store, then swaps in a new snapshot; or refuses what has lost too much.
     async fn commit(&self, pulled: Pulled) -> Result<Committed, Failure> {
         let (catalog, source, now) = (self.catalog.clone(), self.entry.id.clone(), Timestamp::now());
+        let accept = self.control.accept.swap(false, Ordering::Relaxed);
         let Pulled { catalog: imported, remarks, attrs } = pulled;
+        let provider = SourceProvider::read(&attrs);
         let written = tokio::task::spawn_blocking(move || {
             let shared = &catalog.shared;
+            learn(&catalog, &source, provider)?;
             let Some(imported) = imported else {
                 shared.store.touch_source(&source, now)?;
                 shared.delivered.touch(&source, now);
-                return Ok(false);
+                return Ok(Written::Unchanged);
             };
+            let (channels, categories) = shared.delivered.last_lineup(&source);
+            let mut changes = Box::new(SourceChanges::between((&channels, &categories), &imported, now));
+            let max_loss = if accept { 100 } else { shared.max_loss.load(Ordering::Relaxed) };
+            if let Some(refusal) = changes::refusal(source.as_str(), channels.len(), imported.channels.len(), max_loss)
+            {
+                return Ok(Written::Refused(refusal, changes));
+            }
             let record = shared.store.replace_source(&source, imported, now)?;
             shared.delivered.replace(record);
             catalog.publish();
-            Ok::<bool, mast_store::StoreError>(true)
+            changes.accepted = true;
+            Ok::<_, mast_store::StoreError>(Written::Changed(changes))
         });
         let error = match written.await {
-            Ok(Ok(changed)) => return Ok(Committed { changed, remarks, attrs }),
+            Ok(Ok(Written::Unchanged)) => return Ok(Committed { changes: None, remarks, attrs }),
+            Ok(Ok(Written::Changed(changes))) => return Ok(Committed { changes: Some(changes), remarks, attrs }),
+            Ok(Ok(Written::Refused(message, changes))) => {
+                return Err(Failure { message, retry_after: None, remarks, changes: Some(changes) });
+            }
             Ok(Err(error)) => error.to_string(),
             Err(panic) => panic.to_string(),
         };
-        Err(Failure { message: format!("could not be stored: {error}"), retry_after: None, remarks })
+        let message = format!("could not be stored: {error}");
+        Err(Failure { message, retry_after: None, remarks, changes: None })
     }
 
     fn note(&self, outcome: Result<Committed, Failure>, took: Duration) -> Result<(), Option<u32>> {
@@ -175,13 +197,26 @@ impl SourceTask {
         let last = self.catalog.shared.delivered.last_import(source);
         let (channels, categories) = last.as_ref().map_or((0, 0), |last| (last.channels, last.categories));
         match outcome {
-            Ok(Committed { changed, remarks, attrs }) => {
-                let warnings = remarks.warning_count;
+            Ok(Committed { changes, remarks, attrs }) => {
+                let (changed, warnings) = (changes.is_some(), remarks.warning_count);
                 tracing::info!(%source, changed, channels, categories, warnings, ?took, "source refreshed");
+                let changes = changes.filter(|changes| !changes.is_empty());
+                if let Some(changes) = &changes {
+                    tracing::info!(%source, %changes, "the lineup changed");
+                }
+                let provider = self.catalog.provider(source);
+                if let Some(provider) = &provider {
+                    provider.warn(source, now);
+                }
                 self.show(|status| {
+                    status.provider = provider;
+                    if let Some(changes) = changes {
+                        status.last_changes = Some(*changes);
+                    }
                     (status.refreshing, status.error) = (false, None);
                     (status.last_attempt, status.last_success) = (Some(now), Some(now));
-                    (status.channels, status.categories, status.remarks) = (channels, categories, attrs);
+                    status.take_counts(last.as_ref());
+                    status.remarks = attrs;
                     // An unchanged answer read nothing, so that the warnings of what is there still hold.
                     if changed {
                         status.take_remarks(remarks);
@@ -189,8 +224,11 @@ impl SourceTask {
                 });
                 Ok(())
             }
-            Err(Failure { message, retry_after, remarks }) => {
+            Err(Failure { message, retry_after, remarks, changes }) => {
                 let error = &message;
+                if let Some(changes) = &changes {
+                    tracing::warn!(%source, %changes, "a refresh that would change this was not taken over");
+                }
                 match last {
                     Some(last) => tracing::error!(
                         %source, %error, channels, since = %last.refreshed_at, ?took,
@@ -202,6 +240,9 @@ impl SourceTask {
                     (status.refreshing, status.last_attempt) = (false, Some(now));
                     status.take_remarks(remarks);
                     status.error = Some(message);
+                    if let Some(changes) = changes {
+                        status.last_changes = Some(*changes);
+                    }
                 });
                 Err(retry_after)
             }
@@ -220,10 +261,31 @@ struct Pulled {
     attrs: Pairs,
 }
 
+/// What became of it.
+enum Written {
+    Unchanged,
+    Changed(Box<SourceChanges>),
+    /// Why.
+    Refused(String, Box<SourceChanges>),
+}
+
 struct Committed {
-    changed: bool,
+    /// None where nothing was delivered.
+    changes: Option<Box<SourceChanges>>,
     remarks: Remarks,
     attrs: Pairs,
+}
+
+/// Remembers what the provider said; where it said nothing this time, that from before holds. Blocks.
+fn learn(
+    catalog: &Catalog,
+    source: &mast_model::InstanceId,
+    said: Option<SourceProvider>,
+) -> Result<(), mast_store::StoreError> {
+    let Some(said) = said.filter(|said| catalog.provider(source).as_ref() != Some(said)) else { return Ok(()) };
+    provider::save(&*catalog.shared.store, source, said.clone())?;
+    catalog.providers().insert(source.clone(), said);
+    Ok(())
 }
 
 fn to_plugin(validator: Validator) -> services::Validator {

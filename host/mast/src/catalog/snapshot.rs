@@ -11,6 +11,7 @@ use quick_cache::sync::Cache;
 use super::config::BouquetConfig;
 use super::editing::{ChannelEdit, Edits, Overlay};
 use super::lineup::Lineup;
+use super::on_demand::{OnDemand, SourceLibrary};
 
 /// Different sets of bouquets whose lineups are kept ready.
 const LINEUPS: usize = 256;
@@ -32,6 +33,7 @@ struct Source {
     id: InstanceId,
     categories: Vec<Arc<Category>>,
     channels: Vec<Arc<Channel>>,
+    library: Arc<SourceLibrary>,
     validators: Vec<Validator>,
     refreshed_at: jiff::Timestamp,
 }
@@ -55,6 +57,8 @@ pub(super) struct LastImport {
     pub(super) refreshed_at: jiff::Timestamp,
     pub(super) channels: usize,
     pub(super) categories: usize,
+    pub(super) titles: usize,
+    pub(super) episodes: usize,
 }
 
 impl Delivered {
@@ -101,7 +105,15 @@ impl Delivered {
             refreshed_at: source.refreshed_at,
             channels: source.channels.len(),
             categories: source.categories.len(),
+            titles: source.library.titles.len(),
+            episodes: source.library.episode_count(),
         })
+    }
+
+    /// The channels and categories that a source delivered last, without edits.
+    pub(super) fn last_lineup(&self, source: &InstanceId) -> (Vec<Arc<Channel>>, Vec<Arc<Category>>) {
+        let source = self.state().sources.get(source).cloned();
+        source.map(|source| (source.channels.clone(), source.categories.clone())).unwrap_or_default()
     }
 
     pub(super) fn keep_only(&self, present: BTreeSet<InstanceId>) {
@@ -163,6 +175,7 @@ impl Delivered {
 impl Source {
     fn new(record: SourceRecord) -> Self {
         Self {
+            library: Arc::new(SourceLibrary::new(&record.source, record.library)),
             id: record.source,
             categories: record.categories.into_iter().map(Arc::new).collect(),
             channels: record.channels.into_iter().map(Arc::new).collect(),
@@ -176,6 +189,7 @@ impl Source {
             id: other.id.clone(),
             categories: other.categories.clone(),
             channels: other.channels.clone(),
+            library: Arc::clone(&other.library),
             validators: other.validators.clone(),
             refreshed_at: other.refreshed_at,
         }
@@ -230,7 +244,11 @@ impl Snapshot {
         let mut categories: Vec<Arc<Category>> =
             self.sources.iter().flat_map(|source| source.categories.iter().map(Arc::clone)).collect();
         self.overlay.sort(&mut channels, &mut categories);
-        Lineup::new(channels, categories)
+        let libraries = self.sources.iter().map(|source| Arc::clone(&source.library)).collect();
+        let sees = |source: &InstanceId, category: Option<&str>| {
+            sold.as_ref().is_none_or(|sold| sold.has_titles(source, category))
+        };
+        Lineup::new(channels, categories).with(OnDemand::new(libraries, sees))
     }
 }
 
@@ -251,6 +269,10 @@ impl<'a> Sold<'a> {
             sold.channels.extend(&bouquet.channels);
         }
         sold
+    }
+
+    fn has_titles(&self, source: &InstanceId, category: Option<&str>) -> bool {
+        self.sources.contains(source) || category.is_some_and(|name| self.categories.contains(name))
     }
 
     fn has(&self, channel: &Channel, mut categories: impl Iterator<Item = &'a str>) -> bool {

@@ -9,7 +9,10 @@ use mast_plugin::records::Pairs;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::changes::SourceChanges;
 use super::import::Remarks;
+use super::provider::SourceProvider;
+use super::snapshot::LastImport;
 use super::source::SourceSet;
 
 /// How one source is doing.
@@ -34,13 +37,18 @@ pub struct SourceStatus {
     pub channels: usize,
     /// Categories in its last good lineup.
     pub categories: usize,
+    /// Movies and series in its last good lineup.
+    pub titles: usize,
+    /// Episodes in its last good lineup.
+    pub episodes: usize,
     /// The first hundred warnings of the last finished refresh.
     pub warnings: Vec<SourceWarning>,
     /// All of them, counted.
     pub warning_count: u64,
-    /// What was delivered and cannot be kept yet, counted: `movie`, `series`, `episode`.
-    #[schema(value_type = BTreeMap<String, u64>)]
-    pub skipped: BTreeMap<&'static str, u64>,
+    /// What the last refresh that changed anything changed, or would have, where it was not taken over; none since the host was started.
+    pub last_changes: Option<SourceChanges>,
+    /// The operator's account with the provider, as far as that speaks of it; also before a restart.
+    pub provider: Option<SourceProvider>,
     /// The plugin's own counts and remarks.
     #[schema(value_type = Vec<Vec<String>>)]
     pub remarks: Pairs,
@@ -91,9 +99,13 @@ impl Statuses {
 }
 
 impl SourceStatus {
+    pub(super) fn take_counts(&mut self, last: Option<&LastImport>) {
+        (self.channels, self.categories, self.titles, self.episodes) =
+            last.map_or((0, 0, 0, 0), |last| (last.channels, last.categories, last.titles, last.episodes));
+    }
+
     pub(super) fn take_remarks(&mut self, remarks: Remarks) {
         self.warnings = remarks.warnings;
         self.warning_count = remarks.warning_count;
-        self.skipped = remarks.skipped;
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use mast_model::InstanceId;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Catalog;
 use super::refresh::SourceTask;
 use super::schedule::Timing;
 use super::source::{SourceEntry, SourceSet};
 use super::tasks::InstanceTasks;
+use super::{Catalog, Control};
 
 /// Refreshes at a time: each may hold a whole catalogue in memory.
 const AT_ONCE: usize = 4;
@@ -71,14 +71,14 @@ fn with_own(set: &Arc<SourceSet>, own: Option<&SourceEntry>) -> Arc<SourceSet> {
 }
 
 impl Supervisor {
-    fn wakes(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Arc<Notify>>> {
-        self.catalog.shared.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn controls(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Arc<Control>>> {
+        self.catalog.shared.controls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn follow(&mut self, set: &SourceSet, reloaded: bool) {
         let wanted = |id: &InstanceId| set.iter().any(|entry| entry.id == *id && entry.calls.is_some());
         self.running.keep_only(wanted);
-        self.wakes().retain(|id, _| wanted(id));
+        self.controls().retain(|id, _| wanted(id));
         for entry in set {
             if !self.running.has(&entry.id, entry.generation) {
                 self.launch(entry, reloaded);
@@ -90,8 +90,8 @@ impl Supervisor {
         let Some(calls) = entry.calls.clone() else { return };
         let previous = self.running.end(&entry.id);
         let stop = self.stop.child_token();
-        let wake = Arc::new(Notify::new());
-        self.wakes().insert(entry.id.clone(), Arc::clone(&wake));
+        let control = Arc::new(Control::default());
+        self.controls().insert(entry.id.clone(), Arc::clone(&control));
         let task = SourceTask {
             catalog: self.catalog.clone(),
             entry: entry.clone(),
@@ -99,7 +99,7 @@ impl Supervisor {
             timing: self.timing,
             permits: Arc::clone(&self.permits),
             stop: stop.clone(),
-            wake,
+            control,
         };
         let task = self.tasks.spawn(task.run(previous, reloaded));
         self.running.add(entry.id.clone(), entry.generation, stop, task);

@@ -28,6 +28,8 @@ enum Answer {
         retry_after: Option<u32>,
     },
     Hangs,
+    /// Delivers so many channels, and says this of them.
+    Many(usize, &'static [(&'static str, &'static str)]),
 }
 
 /// Answers from a list; the last answer stays. Remembers the validators it was given.
@@ -85,6 +87,12 @@ impl SourceCalls for FakeSource {
                     Err(Self::failure(CallFailure::Plugin { code, message, retry_after }))
                 }
                 Answer::Hangs => std::future::pending().await,
+                Answer::Many(count, attrs) => {
+                    let keys: Vec<String> = (0..count).map(|key| format!("k{key}")).collect();
+                    push(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+                    let attrs = attrs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+                    Ok(Refreshed { attrs, ..refreshed(false) })
+                }
             }
         })
     }
@@ -426,4 +434,47 @@ async fn upstreams_are_made_or_taken_in_turns() {
 
 fn unshared(answers: &[Answer]) -> FakeSource {
     Arc::into_inner(FakeSource::new(answers)).unwrap()
+}
+
+#[tokio::test]
+async fn a_lineup_that_lost_too_much_is_taken_over_when_somebody_says_so() {
+    let source = FakeSource::new(&[Answer::Many(40, &[]), Answer::Many(19, &[]), Answer::Hangs]);
+    let setup = Setup::start(vec![entry("s", 1, &source)]);
+    setup.until_status("s", |status| status.channels == 40).await;
+    setup.catalog.refresh("s").unwrap();
+    let status = setup.until_status("s", |status| status.error.is_some()).await;
+    assert!(status.error.as_ref().unwrap().contains("mast source accept --name s"), "{status:?}");
+    let changes = status.last_changes.unwrap();
+    assert_eq!((changes.accepted, changes.removed.count, changes.removed.names[0].as_str()), (false, 21, "K19"));
+    assert_eq!((status.channels, setup.names().len()), (40, 40), "the old lineup stays");
+    let dir = setup.end().await;
+
+    let source = FakeSource::new(&[Answer::Many(19, &[]), Answer::Many(19, &[]), Answer::Many(9, &[]), Answer::Hangs]);
+    let setup = Setup::open(dir, Vec::new(), vec![entry("s", 1, &source)]).run();
+    setup.until_status("s", |status| status.next_attempt.is_some()).await;
+    setup.catalog.accept("s").unwrap();
+    let status = setup.until_status("s", |status| status.channels == 19).await;
+    let changes = status.last_changes.unwrap();
+    assert_eq!((changes.accepted, changes.removed.count, status.error), (true, 21, None));
+    assert!(matches!(setup.catalog.accept("nobody"), Err(EditError::NotFound(_))));
+    setup.end().await;
+}
+
+#[tokio::test]
+async fn what_a_provider_allows_is_known_also_after_a_restart() {
+    let said: &[(&str, &str)] = &[("provider-connections", "2"), ("provider-status", "Active")];
+    let source = FakeSource::new(&[Answer::Many(1, said), Answer::Unchanged]);
+    let setup = Setup::start(vec![entry("s", 1, &source)]);
+    let status = setup.until_status("s", |status| status.provider.is_some()).await;
+    assert_eq!(status.provider.unwrap().status.as_deref(), Some("Active"));
+    let dir = setup.end().await;
+
+    let setup = Setup::open(dir, Vec::new(), vec![entry("s", 1, &source)]);
+    assert_eq!(setup.catalog.provider_connections(&id("s")), Some(2));
+    assert_eq!(setup.catalog.provider_connections(&id("other")), None);
+    let setup = setup.run();
+    setup.catalog.refresh("s").unwrap();
+    let status = setup.until_status("s", |status| status.last_attempt.is_some()).await;
+    assert_eq!(status.provider.and_then(|provider| provider.max_connections), Some(2), "it said nothing new");
+    setup.end().await;
 }

@@ -17,6 +17,7 @@ use crate::admin::{Admin, AdminDeps, ControlSocket, LineView, OperatorView, Page
 use crate::backups::Backups;
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::devices::Devices;
 use crate::events::Events;
 use crate::operators::Operators;
 use crate::resellers::Resellers;
@@ -123,6 +124,7 @@ fn own(store: Arc<dyn StateStore>, kv: Arc<dyn PluginKv>, config: &Config) -> Re
         oidc: None,
         catalog: Catalog::open(Arc::clone(&store), config.bouquets.clone())?,
         sessions: Sessions::open(Arc::clone(&store), events.clone())?,
+        devices: Devices::open(Arc::clone(&store))?,
         events,
         backups: Backups::new(Arc::clone(&store), kv, &config.data_dir),
         running: None,

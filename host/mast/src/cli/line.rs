@@ -1,4 +1,6 @@
-//! `mast line add|list|disable|enable`.
+//! `mast line add|list|disable|enable|notify|forget`.
+
+mod notify;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -29,6 +31,8 @@ pub(super) enum LineCommand {
     Disable(SwitchArgs),
     /// Switch a line on again
     Enable(SwitchArgs),
+    /// Tell the set-top boxes of a line something, the next time that they ask
+    Notify(notify::NotifyArgs),
     /// Remove a line and forget whoever had it: in the audit log too
     Forget(ForgetArgs),
 }
@@ -99,6 +103,7 @@ impl LineCommand {
             Self::Add(args) => args.json,
             Self::List { json, .. } => *json,
             Self::Disable(args) | Self::Enable(args) => args.json,
+            Self::Notify(args) => args.json,
             Self::Forget(args) => args.json,
         }
     }
@@ -111,6 +116,7 @@ pub(super) fn run(command: LineCommand) -> Result<(), Failure> {
             LineCommand::List { config, json } => list(&load(&config)?, json).await,
             LineCommand::Disable(args) => switch(&args, false).await,
             LineCommand::Enable(args) => switch(&args, true).await,
+            LineCommand::Notify(args) => notify::notify(&args).await,
             LineCommand::Forget(args) => forget(&args).await,
         }
     })

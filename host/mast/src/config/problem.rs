@@ -90,6 +90,8 @@ pub(super) fn showable(path: &str, written: &str) -> Option<String> {
     // A URL among the settings is often a provider's, with credentials in user info, path or query.
     let bare = written.trim_matches(['"', '\'', '…']);
     match bare.split_once("://") {
+        // The path of a tuner ends in a line's token.
+        None if path.starts_with("discovery.") && bare.contains('/') => None,
         Some(_) if bare.starts_with('[') => None,
         Some((_, rest)) if rest.contains(['@', '/', '?']) => Some(format!("\"{}\"", UpstreamUrl::new(bare))),
         _ => Some(written.to_owned()),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::limits::TooOften;
 use crate::accounts::Refusal;
-use crate::tuner::TuneError;
+use crate::tuner::{Failure, TuneError, UpstreamFault};
 
 /// Carries the machine-readable code of an error.
 pub(super) const ERROR_CODE: HeaderName = HeaderName::from_static("mast-error");
@@ -27,6 +27,12 @@ pub(super) enum DeliveryError {
     /// The channel does not exist, or the line may not know that it does.
     #[error("this line has no such channel")]
     NoSuchChannel,
+    /// The file does not exist, or the line may not know that it does.
+    #[error("this line has no such movie or episode")]
+    NoSuchFile,
+    /// The file's upstream.
+    #[error("this file cannot be played now: {0}")]
+    File(UpstreamFault),
     /// `profiles` of the line.
     #[error("this line may watch only the profiles {0}, and this channel has none of them")]
     NoProfile(String),
@@ -93,7 +99,9 @@ impl DeliveryError {
             Self::Refused(Refusal::Busy) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Kicked | Self::Banned(_) | Self::NoProfile(_) | Self::LeadingProfile(_) => StatusCode::FORBIDDEN,
             Self::Refused(_) | Self::BadSession | Self::Connections(_) | Self::Denied { .. } => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::NoSuchChannel | Self::NoSuchSegment => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchChannel | Self::NoSuchFile | Self::NoSuchSegment => StatusCode::NOT_FOUND,
+            Self::File(UpstreamFault::NoSlot) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::File(_) => StatusCode::BAD_GATEWAY,
             Self::Tune(TuneError::Deadline { .. }) => StatusCode::GATEWAY_TIMEOUT,
             Self::Tune(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Output => StatusCode::BAD_GATEWAY,
@@ -112,6 +120,8 @@ impl DeliveryError {
             Self::Refused(Refusal::Throttled) => "throttled",
             Self::NotFound => "not-found",
             Self::NoSuchChannel => "channel",
+            Self::NoSuchFile => "file",
+            Self::File(_) => "upstream",
             Self::NoProfile(_) | Self::LeadingProfile(_) => "profile-not-allowed",
             Self::NoSuchSegment => "segment",
             Self::BadSession | Self::Kicked => "session",
@@ -135,7 +145,7 @@ impl DeliveryError {
             Self::Tune(TuneError::Upstream { retry_after: wait, .. }) | Self::TooOften(wait) => {
                 Some(*wait + Duration::from_millis(999))
             }
-            Self::Tune(_) => Some(Duration::from_secs(5)),
+            Self::Tune(_) | Self::File(_) => Some(Duration::from_secs(5)),
             Self::Refused(Refusal::Throttled) => Some(Duration::from_secs(60)),
             Self::Refused(Refusal::Busy) | Self::Busy => Some(Duration::from_secs(1)),
             _ => None,
@@ -157,6 +167,12 @@ impl DeliveryError {
         let mut response = self.into_response().map(|_| Body::from(problem.to_string()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
+    }
+}
+
+impl From<Failure> for DeliveryError {
+    fn from(failure: Failure) -> Self {
+        Self::File(failure.fault)
     }
 }
 
@@ -198,7 +214,6 @@ mod tests {
     use std::fmt::Write;
 
     use super::*;
-    use crate::tuner::UpstreamFault;
 
     #[test]
     fn every_answer() {
@@ -212,6 +227,9 @@ mod tests {
             Refusal::Busy.into(),
             DeliveryError::NotFound,
             DeliveryError::NoSuchChannel,
+            DeliveryError::NoSuchFile,
+            DeliveryError::File(UpstreamFault::NoSlot),
+            DeliveryError::File(UpstreamFault::Status(404)),
             DeliveryError::NoProfile("low, copy".to_owned()),
             DeliveryError::LeadingProfile("low".to_owned()),
             DeliveryError::NoSuchSegment,

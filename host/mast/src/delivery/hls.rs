@@ -143,7 +143,7 @@ type Seen = (Arc<Published>, Profiles);
 /// it never takes another's connection.
 async fn readmit(shared: &Shared, session: &Session, viewer: &Viewer) -> Result<Seen, DeliveryError> {
     let line = usable(shared, session)?;
-    let limit = live::permit(shared, &line, session.channel, Kind::Hls, viewer)?;
+    let limit = live::permit(shared, &line, session.channel, live::Format::Hls, viewer)?;
     let guard = live::grant(shared, wanted(session, &line, viewer, limit))?;
     let feed = shared.deps.tuner.watch(session.channel, Need::Playlist).await?;
     let published = feed.published();

@@ -63,7 +63,9 @@ impl Limiter {
     pub(super) fn request(&self, class: RouteClass, client: IpAddr) -> Result<(), TooOften> {
         let client = network(client);
         let (key, rate) = match class {
-            RouteClass::Playlist | RouteClass::Segment | RouteClass::Continuous => (Key::Media(client), self.media),
+            RouteClass::Playlist | RouteClass::Segment | RouteClass::Continuous | RouteClass::File => {
+                (Key::Media(client), self.media)
+            }
             RouteClass::Output | RouteClass::Status => (Key::Api(client), self.api),
         };
         self.take(key, rate, Limit::Address)

@@ -1,6 +1,7 @@
 //! The URLs that players are given: `/live/...`. Everything is checked here, in this order: credentials, lineup, policies, profiles,
 //! connections; only then is the channel tuned, so that nobody without a right to it can start one.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,20 +31,36 @@ const SESSION_SECONDS: u64 = 24 * 3600;
 /// A channel that gives nothing for this long has lost its viewer: with nothing to write, a dead socket would never show.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// How a channel is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Hls,
+    Continuous,
+}
+
+impl Format {
+    fn lease(self) -> Kind {
+        match self {
+            Self::Hls => Kind::Hls,
+            Self::Continuous => Kind::Continuous,
+        }
+    }
+}
+
 /// What a player asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct File {
     channel: ChannelId,
-    kind: Kind,
+    kind: Format,
 }
 
 /// `7.m3u8`, `7.ts` or `7`, which is MPEG-TS.
 fn file(text: &str) -> Option<File> {
     let (digits, kind) = match text.split_once('.') {
-        Some((digits, "m3u8")) => (digits, Kind::Hls),
-        Some((digits, "ts")) => (digits, Kind::Continuous),
+        Some((digits, "m3u8")) => (digits, Format::Hls),
+        Some((digits, "ts")) => (digits, Format::Continuous),
         Some(_) => return None,
-        None => (text, Kind::Continuous),
+        None => (text, Format::Continuous),
     };
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let channel = plain.then(|| digits.parse().ok()).flatten()?;
@@ -53,7 +70,7 @@ fn file(text: &str) -> Option<File> {
 #[derive(Deserialize)]
 pub(super) struct TokenQuery {
     #[serde(default)]
-    token: String,
+    pub(super) token: String,
 }
 
 /// `/live/{username}/{password}/{id}[.m3u8|.ts]`
@@ -62,10 +79,32 @@ pub(super) async fn by_credentials(
     Path((username, password, name)): Path<(String, String, String)>,
     parts: Parts,
 ) -> Result<Response<Body>, DeliveryError> {
-    let file = file(&name).ok_or(DeliveryError::NotFound)?;
-    let viewer = Viewer::of(&parts, &shared.http, shared.listening);
-    let line = shared.deps.accounts.by_credentials(&username, &password, viewer.address).await?;
-    open(&shared, &line, file, &viewer, &parts.method).await
+    with_credentials(&shared, (&username, &password, &name), &parts).await
+}
+
+/// `/{username}/{password}/{id}[.m3u8|.ts]`, where no output has claimed the path.
+pub(super) async fn by_short_path(shared: &Arc<Shared>, parts: &Parts) -> Result<Response<Body>, DeliveryError> {
+    let segments: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
+    let [username, password, name] = segments[..] else { return Err(DeliveryError::NotFound) };
+    let decoded = |text| percent_encoding::percent_decode_str(text).decode_utf8().map_err(|_| DeliveryError::NotFound);
+    if file(name).is_none() {
+        return Err(DeliveryError::NotFound);
+    }
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        return Err(DeliveryError::Method);
+    }
+    with_credentials(shared, (&decoded(username)?, &decoded(password)?, name), parts).await
+}
+
+async fn with_credentials(
+    shared: &Arc<Shared>,
+    (username, password, name): (&str, &str, &str),
+    parts: &Parts,
+) -> Result<Response<Body>, DeliveryError> {
+    let file = file(name).ok_or(DeliveryError::NotFound)?;
+    let viewer = Viewer::of(parts, &shared.http, shared.listening);
+    let line = shared.deps.accounts.by_credentials(username, password, viewer.address).await?;
+    open(shared, &line, file, &viewer, &parts.method).await
 }
 
 /// `/live/stream_{id}[.m3u8|.ts]?token=T`
@@ -97,7 +136,7 @@ async fn open(
         line: line.id,
         channel: file.channel,
         device: viewer.device(),
-        kind: file.kind,
+        kind: file.kind.lease(),
         limit,
         session: None,
         above_limit: if line.above_limit == AboveLimit::StopOldest { line.above_limit } else { shared.above_limit },
@@ -109,7 +148,7 @@ async fn open(
     let guard = grant(shared, wanted)?;
     pretune(shared, line, file.channel);
     match file.kind {
-        Kind::Continuous => {
+        Format::Continuous => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Bytes).await?;
             guard.still_there(limit)?;
             if !line.profiles().allow(feed.leading().as_deref()) {
@@ -117,7 +156,7 @@ async fn open(
             }
             Ok(continuous(shared, guard, feed))
         }
-        Kind::Hls => {
+        Format::Hls => {
             let feed = shared.deps.tuner.watch(file.channel, Need::Playlist).await?;
             guard.still_there(limit)?;
             let published = feed.published();
@@ -150,7 +189,7 @@ pub(super) fn permit(
     shared: &Shared,
     line: &Line,
     channel: ChannelId,
-    kind: Kind,
+    kind: Format,
     viewer: &Viewer,
 ) -> Result<u32, DeliveryError> {
     if !shared.deps.catalog.sees(line, channel) {
@@ -166,16 +205,16 @@ pub(super) fn permit(
 
 /// Whether there is a quality to watch for these profiles, by what the channel and each of its backups will be called. Which of them
 /// plays shows later; where no name is known, why is tuning's to say.
-fn promising(profiles: &Profiles, names: &[Vec<Arc<str>>], kind: Kind) -> Result<(), DeliveryError> {
+fn promising(profiles: &Profiles, names: &[Vec<Arc<str>>], kind: Format) -> Result<(), DeliveryError> {
     let allowed = |name: &Arc<str>| profiles.allow(Some(name));
     let any = names.iter().flatten().any(allowed);
     match kind {
         _ if names.iter().all(Vec::is_empty) => Ok(()),
         _ if !any => Err(DeliveryError::NoProfile(profiles.listed())),
-        Kind::Continuous if !names.iter().filter_map(|names| names.first()).any(allowed) => {
+        Format::Continuous if !names.iter().filter_map(|names| names.first()).any(allowed) => {
             Err(DeliveryError::LeadingProfile(profiles.listed()))
         }
-        Kind::Hls | Kind::Continuous => Ok(()),
+        Format::Hls | Format::Continuous => Ok(()),
     }
 }
 
@@ -198,14 +237,24 @@ pub(super) fn authorize(
     action: &str,
     viewer: &Viewer,
 ) -> Result<Option<u32>, DeliveryError> {
+    asked(shared, line, (channel, action), (viewer.address, &viewer.user_agent))
+}
+
+/// The same for whoever asks from an address.
+pub(super) fn asked(
+    shared: &Shared,
+    line: &Line,
+    (channel, action): (ChannelId, &str),
+    (address, user_agent): (IpAddr, &str),
+) -> Result<Option<u32>, DeliveryError> {
     not_banned(shared, line.id)?;
     let request = AuthRequest {
         username: line.username.to_string(),
         bouquets: line.bouquets.to_vec(),
         action: action.to_owned(),
         channel: channel.0,
-        ip: viewer.address.to_string(),
-        user_agent: viewer.user_agent.clone(),
+        ip: address.to_string(),
+        user_agent: user_agent.to_owned(),
         attrs: line.attrs().to_vec(),
         ..AuthRequest::default()
     };
@@ -268,11 +317,11 @@ pub(super) fn grant(shared: &Shared, wanted: Wanted<'_>) -> Result<LeaseGuard, D
     Ok(LeaseGuard { leases: Arc::clone(&shared.leases), lease, kept })
 }
 
-fn empty(kind: Kind) -> Response<Body> {
+fn empty(kind: Format) -> Response<Body> {
     let mut response = Body::empty().into_response();
     let kind = match kind {
-        Kind::Hls => hls::PLAYLIST_TYPE,
-        Kind::Continuous => hls::MPEGTS_TYPE,
+        Format::Hls => hls::PLAYLIST_TYPE,
+        Format::Continuous => hls::MPEGTS_TYPE,
     };
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -343,8 +392,8 @@ mod tests {
 
     #[test]
     fn files() {
-        let hls = |id| Some(File { channel: ChannelId(id), kind: Kind::Hls });
-        let continuous = |id| Some(File { channel: ChannelId(id), kind: Kind::Continuous });
+        let hls = |id| Some(File { channel: ChannelId(id), kind: Format::Hls });
+        let continuous = |id| Some(File { channel: ChannelId(id), kind: Format::Continuous });
         for (text, expected) in [
             ("7.m3u8", hls(7)),
             ("7.ts", continuous(7)),
@@ -380,7 +429,7 @@ mod tests {
                 Ok(()) => "ok".to_owned(),
                 Err(error) => format!("{error:?}").split('(').next().unwrap_or_default().to_owned(),
             };
-            assert_eq!([said(Kind::Hls), said(Kind::Continuous)], [hls, continuous], "{channel}");
+            assert_eq!([said(Format::Hls), said(Format::Continuous)], [hls, continuous], "{channel}");
         }
     }
 }

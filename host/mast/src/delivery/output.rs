@@ -39,7 +39,10 @@ use request::Fields;
 pub(super) async fn route(AxumState(shared): State, request: Request) -> Result<Response<Body>, DeliveryError> {
     let (parts, body) = request.into_parts();
     let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
-    let found = shared.deps.extensions.route(method.as_str(), parts.uri.path()).ok_or(DeliveryError::NotFound)?;
+    let query = parts.uri.query().unwrap_or_default();
+    let Some(found) = shared.deps.extensions.route(method.as_str(), parts.uri.path(), query) else {
+        return live::by_short_path(&shared, &parts).await;
+    };
     let viewer = Viewer::of(&parts, &shared.http, shared.listening);
     let fields = Fields::read(&parts, body, shared.body_timeout).await?;
     let line = match find_line(&shared, &found, &fields, &viewer).await {
@@ -48,12 +51,12 @@ pub(super) async fn route(AxumState(shared): State, request: Request) -> Result<
         Err(error) => return Err(error),
     };
     // As if the output were not there.
-    let barred =
-        |line: &Line| !line.outputs().is_empty() && !line.outputs().iter().any(|one| one == found.instance.as_str());
-    if line.as_ref().is_some_and(|(line, _)| barred(line)) {
+    if line.as_ref().is_some_and(|(line, _)| is_barred(line, found.instance.as_str())) {
         return Err(DeliveryError::NotFound);
     }
-    let key = Key::of(&shared, &found, &parts, &fields, &viewer, line.as_ref());
+    // Who is refused gets an answer of the moment.
+    let refused = line.is_none() && found.route.line != "public";
+    let key = Key::of(&shared, &found, &parts, &fields, &viewer, line.as_ref()).filter(|_| !refused);
     if let Some(key) = &key {
         let (tag, since) = (key.tag(), shared.outputs.first_made(key));
         if let Some(form) = conditional::known(&parts.headers, &tag, since) {
@@ -101,6 +104,24 @@ async fn find_line(
     Ok(Some((line, urls)))
 }
 
+/// Whether a line that a plugin has found by credentials may be had by it: what [`find_line`] and [`route`] ask of the lines that routes name.
+pub(super) fn may_have(shared: &Shared, line: &Line, caller: &services::Caller) -> Result<(), &'static str> {
+    if is_barred(line, caller.instance.as_str()) {
+        return Err("denied");
+    }
+    let address = caller.client_ip.parse().map_err(|_| "denied")?;
+    match live::asked(shared, line, (ChannelId(0), "playlist"), (address, &caller.user_agent)) {
+        Ok(_) => Ok(()),
+        Err(DeliveryError::Banned(_)) => Err("banned"),
+        Err(_) => Err("denied"),
+    }
+}
+
+/// Whether the line may not use an output.
+fn is_barred(line: &Line, instance: &str) -> bool {
+    !line.outputs().is_empty() && !line.outputs().iter().any(|one| one == instance)
+}
+
 /// Calls the plugin on a thread that may block.
 async fn make(
     shared: &Arc<Shared>,
@@ -114,7 +135,8 @@ async fn make(
     let view = line.map(|(line, urls)| {
         let lineup = shared.deps.catalog.lineup(&line);
         let in_use = shared.leases.in_use(line.id);
-        Arc::new(LineView::new(line, lineup, shared.deps.guide.clone(), urls, in_use)) as Arc<dyn services::Line>
+        let view = LineView::new(line, lineup, shared.deps.guide.clone(), urls, in_use);
+        Arc::new(view.with_devices(shared.deps.desk.clone())) as Arc<dyn services::Line>
     });
     let slot = shared.outputs.slot().await.ok_or(DeliveryError::Busy)?;
     let guide = shared.deps.guide.clone();

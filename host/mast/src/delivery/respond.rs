@@ -29,6 +29,7 @@ fn class(path: &str) -> RouteClass {
     match path.split('/').nth(1).unwrap_or_default() {
         "live" if path.ends_with(".m3u8") => RouteClass::Playlist,
         "live" => RouteClass::Continuous,
+        "movie" | "series" => RouteClass::File,
         "hls" if path.ends_with(".ts") => RouteClass::Segment,
         "hls" => RouteClass::Playlist,
         "healthz" | "readyz" | "metrics" => RouteClass::Status,

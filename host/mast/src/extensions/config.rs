@@ -99,6 +99,8 @@ pub struct GrantConfig {
     pub upstream: DestinationRules,
     /// `files`: files and folders the plugin may read, absolute.
     pub files: Vec<PathBuf>,
+    /// `devices`, default false: its devices may be bound to lines.
+    pub devices: bool,
     /// `kv`: quota of its key-value storage, 1KiB to 1GiB.
     pub kv: Option<ByteSize>,
     /// `secrets`: names from `[secrets]` in `mast.toml`.

@@ -93,6 +93,7 @@ impl PluginLoader {
             grants: Grants {
                 http: config.grant.http.clone(),
                 files: config.grant.files.clone(),
+                devices: config.grant.devices,
                 kv: config.grant.kv,
                 secrets: config.grant.secrets.iter().filter_map(secret).collect(),
             },

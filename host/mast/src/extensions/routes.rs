@@ -12,7 +12,7 @@ use mast_plugin::records::{Pairs, Route};
 use pattern::{Pattern, Shape};
 
 /// First segments of paths that are the host's own.
-const RESERVED: [&str; 9] = ["live", "hls", "healthz", "readyz", "metrics", "api", "movie", "series", "timeshift"];
+const RESERVED: [&str; 8] = ["live", "hls", "healthz", "readyz", "metrics", "api", "movie", "series"];
 
 /// How a route may find its line.
 const LINE_CODES: [&str; 5] = ["query-credentials", "path-credentials", "query-token", "path-token", "public"];
@@ -24,9 +24,35 @@ pub(super) struct RouteTable<T> {
 
 struct Claim<T> {
     pattern: Pattern,
+    when: Option<When>,
     instance: InstanceId,
     route: Arc<Route>,
     target: T,
+}
+
+/// A query field, and the values in lower case with which a route answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct When {
+    field: String,
+    values: Vec<String>,
+}
+
+impl When {
+    /// `field=one|two`; none where the route answers always.
+    fn of(route: &Route) -> Result<Option<Self>, String> {
+        let Some((_, text)) = route.attrs.iter().find(|(key, _)| key == "when") else { return Ok(None) };
+        let (field, values) = text.split_once('=').unwrap_or((text, ""));
+        let values: Vec<String> = values.split('|').map(str::to_lowercase).filter(|value| !value.is_empty()).collect();
+        if field.is_empty() || values.is_empty() {
+            return Err("\"when\" is not field=value|value".to_owned());
+        }
+        Ok(Some(Self { field: field.to_owned(), values }))
+    }
+
+    fn holds(&self, query: &str) -> bool {
+        let found = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| *name == self.field);
+        found.is_some_and(|(_, value)| self.values.contains(&value.to_lowercase()))
+    }
 }
 
 /// What answers a path.
@@ -57,22 +83,31 @@ impl<T: Clone> RouteTable<T> {
         outputs: impl IntoIterator<Item = (&'a InstanceId, &'a [Route], T)>,
     ) -> (Self, Vec<RouteProblem>) {
         let mut claims: Vec<Claim<T>> = Vec::new();
-        let mut taken: BTreeMap<(Shape, String), InstanceId> = BTreeMap::new();
+        let mut taken: BTreeMap<(Shape, String, String), InstanceId> = BTreeMap::new();
         let mut problems = Vec::new();
         for (instance, routes, target) in outputs {
             for route in routes {
                 let mut claim = || {
-                    let pattern = admissible(route)?;
-                    let key = (pattern.shape(), claimed_method(&route.method));
-                    if let Some(owner) = taken.get(&key) {
+                    let (pattern, when) = (admissible(route)?, When::of(route)?);
+                    // Each value is a claim of its own.
+                    let values: Vec<String> = when.as_ref().map_or_else(
+                        || vec![String::new()],
+                        |when| when.values.iter().map(|value| format!("{}={value}", when.field)).collect(),
+                    );
+                    let keys: Vec<_> = values
+                        .into_iter()
+                        .map(|value| (pattern.shape(), claimed_method(&route.method), value))
+                        .collect();
+                    if let Some(owner) = keys.iter().find_map(|key| taken.get(key)) {
                         return Err(format!("{owner} has claimed it already"));
                     }
-                    taken.insert(key, instance.clone());
-                    Ok(pattern)
+                    taken.extend(keys.into_iter().map(|key| (key, instance.clone())));
+                    Ok((pattern, when))
                 };
                 match claim() {
-                    Ok(pattern) => claims.push(Claim {
+                    Ok((pattern, when)) => claims.push(Claim {
                         pattern,
+                        when,
                         instance: instance.clone(),
                         route: Arc::new(route.clone()),
                         target: target.clone(),
@@ -87,12 +122,14 @@ impl<T: Clone> RouteTable<T> {
                 }
             }
         }
-        claims.sort_by(|a, b| a.pattern.cmp_specificity(&b.pattern));
+        claims.sort_by(|a, b| {
+            a.pattern.cmp_specificity(&b.pattern).then_with(|| a.when.is_none().cmp(&b.when.is_none()))
+        });
         (Self { claims }, problems)
     }
 
-    /// The route of a path, which is not yet decoded and carries no query.
-    pub(super) fn find(&self, method: &str, path: &str) -> Option<Found<'_, T>> {
+    /// The route of a path, which is not yet decoded, and of a query.
+    pub(super) fn find(&self, method: &str, path: &str, query: &str) -> Option<Found<'_, T>> {
         let segments = pattern::decode(path)?;
         if segments.first().is_some_and(|first| RESERVED.contains(&first.as_str())) {
             return None;
@@ -102,6 +139,7 @@ impl<T: Clone> RouteTable<T> {
         };
         self.claims.iter().filter(|claim| answers(&claim.route)).find_map(|claim| {
             let params = claim.pattern.matches(&segments)?;
+            claim.when.as_ref().is_none_or(|when| when.holds(query)).then_some(())?;
             Some(Found { instance: &claim.instance, route: &claim.route, target: &claim.target, params })
         })
     }

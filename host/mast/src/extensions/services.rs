@@ -1,12 +1,15 @@
 //! What the host lends to plugins: its own rooms behind the runtime's service traits. Nothing else reaches a plugin.
 
 mod accounts;
+mod devices;
 mod guide;
 mod gunzip;
 mod http;
 mod kv;
 mod line;
 
+pub use accounts::{Asked, Gate};
+pub use devices::Desk;
 pub use line::{LineView, PlaybackUrls};
 
 use std::sync::Arc;
@@ -36,6 +39,10 @@ pub struct Rooms {
     pub catalog: Catalog,
     /// What is on.
     pub guide: Guide,
+    /// Devices of lines.
+    pub desk: Desk,
+    /// Who may have a line.
+    pub gate: Gate,
     /// Connections in use.
     pub active_connections: ActiveConnections,
     /// Where viewers reach the host when no request tells: scheme and authority, no slash at the end.
@@ -53,6 +60,8 @@ impl Rooms {
                 catalog: self.catalog,
                 guide: self.guide,
                 active_connections: self.active_connections,
+                desk: self.desk,
+                gate: self.gate,
                 base_url: self.base_url,
                 runtime: tokio::runtime::Handle::current(),
             }),

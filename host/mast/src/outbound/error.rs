@@ -93,6 +93,11 @@ pub(super) fn connecting(host: &str, error: &reqwest::Error) -> OutboundError {
     }
 }
 
+/// Whether the connection was closed before anything was answered.
+pub(super) fn was_closed(error: &reqwest::Error) -> bool {
+    chain(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_incomplete_message)
+}
+
 /// An error while the connection was in use.
 pub(super) fn broken(host: &str, error: &reqwest::Error) -> OutboundError {
     OutboundError::Broken { host: host.to_owned(), cause: deepest(error) }

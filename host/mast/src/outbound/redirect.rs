@@ -62,6 +62,11 @@ impl Hop {
         request
     }
 
+    /// Whether it may be asked twice.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.body.is_none() && matches!(self.method, Method::GET | Method::HEAD)
+    }
+
     /// What a response head means for this hop.
     pub(super) fn next(&self, status: StatusCode, headers: &HeaderMap) -> Next {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {

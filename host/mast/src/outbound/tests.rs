@@ -332,3 +332,36 @@ async fn dropping_a_response_closes_the_connection() {
     let closed = tokio::time::timeout(Duration::from_secs(10), served).await.expect("the socket is closed").unwrap();
     assert!(matches!(closed, Ok(0)), "{closed:?}");
 }
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_not_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let tasks = TaskTracker::new();
+    // Says that the connection may be used again, and closes it when it is.
+    let served = tasks.spawn(async move {
+        let mut heads = 0;
+        for closes in [true, false] {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            heads += 1;
+            read_head(&mut socket).await;
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await.unwrap();
+            if closes {
+                read_head(&mut socket).await;
+                heads += 1;
+            }
+        }
+        heads
+    });
+    let outbound = Outbound::new().unwrap();
+    for _ in 0..2 {
+        let mut response = outbound.send(&loopback(), get(url.clone())).await.unwrap();
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.unwrap() {
+            body.extend_from_slice(&piece);
+        }
+        assert_eq!(body, b"hello");
+    }
+    let heads = tokio::time::timeout(Duration::from_secs(10), served).await.expect("two connections").unwrap();
+    assert_eq!(heads, 3);
+}

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Hls,
     /// With its socket.
     Continuous,
+    /// As HLS does: a player asks for a file piece by piece.
+    File,
 }
 
 /// Why no connection is granted.
@@ -130,6 +132,11 @@ impl<T> Lease<T> {
         self.patience.store(millis(patience), Ordering::Relaxed);
     }
 
+    /// Sets how long the lease lives without requests, where no channel has to be kept on air.
+    pub(crate) fn lasts(&self, patience: Duration) {
+        self.patience.store(millis(patience), Ordering::Relaxed);
+    }
+
     /// Bytes were handed to its player.
     pub(crate) fn sent(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -168,10 +175,14 @@ impl<T> Leases<T> {
 
     fn tell(&self, kind: &'static str, lease: &Lease<T>) {
         let Some(events) = &self.events else { return };
-        let about = json!({
+        let mut about = json!({
             "session": format!("{:016x}", lease.id), "line": lease.line, "channel": lease.channel, "address": lease.address,
             "bytes": lease.bytes(),
         });
+        if let Some(title) = lease.channel.as_file() {
+            about["channel"] = json!(0);
+            about["title"] = json!(title);
+        }
         events.publish(kind, about);
     }
 
@@ -189,13 +200,13 @@ impl<T> Leases<T> {
     fn gives_way(&self, lease: &Lease<T>, wanted: &Wanted<'_>) -> bool {
         match (lease.kind, wanted.kind) {
             // Its session cannot take the connection back.
-            (Kind::Hls, Kind::Hls | Kind::Continuous) => true,
+            (Kind::Hls | Kind::File, _) => true,
             (Kind::Continuous, Kind::Continuous) => {
                 let age = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
                 let returns = lease.left == Some(wanted.channel) && age < millis(RETURN);
                 lease.channel != wanted.channel && !returns
             }
-            (Kind::Continuous, Kind::Hls) => false,
+            (Kind::Continuous, Kind::Hls | Kind::File) => false,
         }
     }
 
@@ -217,7 +228,8 @@ impl<T> Leases<T> {
         *leases = alive;
         over.iter().for_each(|lease| self.forget(lease));
         let same = |lease: &&Arc<Lease<T>>| {
-            let reusable = lease.kind == Kind::Hls && wanted.kind == Kind::Hls && lease.channel == wanted.channel;
+            let shared = lease.kind == wanted.kind && lease.kind != Kind::Continuous;
+            let reusable = shared && lease.channel == wanted.channel;
             let as_wanted = lease.device == wanted.device && lease.profiles == *wanted.profiles;
             reusable && wanted.session.map_or(as_wanted, |id| lease.id == id)
         };
@@ -359,11 +371,11 @@ impl<T> Leases<T> {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// Leases by kind: HLS, continuous.
-    pub(crate) fn count(&self) -> (usize, usize) {
+    /// Leases by kind: HLS, continuous, files.
+    pub(crate) fn count(&self) -> [usize; 3] {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let of = |kind| lines.values().flatten().filter(|lease| lease.kind == kind).count();
-        (of(Kind::Hls), of(Kind::Continuous))
+        [Kind::Hls, Kind::Continuous, Kind::File].map(of)
     }
 
     /// Takes a lease out of the channel's index, tells its owner, lets go of the channel. The caller holds the line lock and has taken it out

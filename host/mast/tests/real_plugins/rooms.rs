@@ -9,6 +9,7 @@ use bytes::Bytes;
 use mast::accounts::{Accounts, LineRequest};
 use mast::catalog::Catalog;
 use mast::config::Config;
+use mast::devices::Devices;
 use mast::extensions::{self, Extensions, LineView, PlaybackUrls};
 use mast::guide::Guide;
 use mast::outbound::Outbound;
@@ -73,6 +74,7 @@ impl Rooms {
         let outbound = Outbound::new().unwrap();
         let guides = mast_store::open_guide(&config.data_dir).unwrap().into();
         let settings = config.guide.clone();
+        let devices = Devices::open(Arc::clone(&store)).unwrap();
         let guide = Guide::open(guides, store, catalog.clone(), outbound.clone(), &config.data_dir, settings).unwrap();
         let rooms = extensions::Rooms {
             outbound,
@@ -80,6 +82,8 @@ impl Rooms {
             accounts: accounts.clone(),
             catalog: catalog.clone(),
             guide,
+            desk: extensions::Desk { accounts: accounts.clone(), devices },
+            gate: extensions::Gate::default(),
             active_connections: Arc::new(|_| 0),
             base_url: "http://host.example".to_owned(),
         };
@@ -110,7 +114,7 @@ impl Rooms {
 
     /// The body that an output answers to a GET, as delivery would ask it.
     pub(crate) async fn ask(&self, path: &str, query: &[(&str, &str)]) -> String {
-        let found = self.extensions.route("GET", path).unwrap();
+        let found = self.extensions.route("GET", path, "").unwrap();
         let urls = match found.route.line.as_str() {
             "query-credentials" => PlaybackUrls::with_credentials("http://host.example", "me", "p w"),
             _ => PlaybackUrls::with_token("http://host.example", &self.line.token),

@@ -1,14 +1,15 @@
-//! `mast:base`: log, config, secrets, kv and clock.
+//! `mast:base`: log, config, secrets, kv, clock and chance.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::bindings::base::mast::base::types::PluginError;
-use crate::bindings::base::mast::base::{clock, config, kv, log, secrets, types};
+use crate::bindings::base::mast::base::{clock, config, kv, log, random, secrets, types};
 use crate::imports::plugin_error;
 use crate::state::State;
 
 const KEY_MAX: usize = 512;
 const KEYS_MAX: u32 = 1_000;
+const RANDOM_MAX: u32 = 1_024;
 
 impl types::Host for State {}
 
@@ -99,5 +100,13 @@ impl clock::Host for State {
 
     fn monotonic_ms(&mut self) -> wasmtime::Result<u64> {
         Ok(u64::try_from(self.instance.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl random::Host for State {
+    fn bytes(&mut self, count: u32) -> wasmtime::Result<Vec<u8>> {
+        let mut bytes = vec![0; count.min(RANDOM_MAX) as usize];
+        getrandom::fill(&mut bytes).map_err(|error| wasmtime::Error::msg(format!("no random bytes: {error}")))?;
+        Ok(bytes)
     }
 }

@@ -1,5 +1,6 @@
 //! `mast:output`: what an output sees of a line; where its response goes is `response`'s.
 
+mod devices;
 mod response;
 
 pub use response::ResponseOut;
@@ -12,8 +13,8 @@ use crate::bindings::base::mast::base::types::PluginError;
 use crate::bindings::output::mast::output::{accounts, types, views};
 use crate::imports::plugin_error;
 use crate::records;
-use crate::services::{Cursor, Line};
-use crate::state::State;
+use crate::services::{Caller, Cursor, Found, Line};
+use crate::state::{Asked, State};
 
 /// Records of one `next`.
 const NEXT_MAX: u32 = 1_024;
@@ -23,6 +24,9 @@ pub struct LineView(pub(crate) Arc<dyn Line>);
 
 /// A lineup being read.
 pub struct LineupCursor(Box<dyn Cursor<records::LineupChannel>>);
+
+/// Episodes being read.
+pub struct EpisodeCursor(Box<dyn Cursor<records::LineupEpisode>>);
 
 /// Programmes being read.
 pub struct ProgrammeCursor(Box<dyn Cursor<records::Programme>>);
@@ -46,6 +50,20 @@ impl views::HostLine for State {
         Ok(self.table.push(cursor)?)
     }
 
+    fn find(
+        &mut self,
+        line: Resource<LineView>,
+        id: u32,
+        filter: types::Filter,
+    ) -> wasmtime::Result<Option<types::Channel>> {
+        Ok(self.table.get(&line)?.0.find(id, filter.into()).map(Into::into))
+    }
+
+    fn episodes(&mut self, line: Resource<LineView>, series: u32) -> wasmtime::Result<Resource<EpisodeCursor>> {
+        let cursor = EpisodeCursor(self.table.get(&line)?.0.episodes(series));
+        Ok(self.table.push(cursor)?)
+    }
+
     fn guide(
         &mut self,
         line: Resource<LineView>,
@@ -66,7 +84,7 @@ impl views::HostLine for State {
         let url = self.table.get(&line)?.0.playback(channel, &format);
         Ok(url.ok_or_else(|| {
             let format: String = format.chars().filter(|c| !c.is_control()).take(32).collect();
-            plugin_error("not-found", format!("no \"{format}\" playback of channel {channel} for this line"))
+            plugin_error("not-found", format!("no \"{format}\" playback of {channel} for this line"))
         }))
     }
 
@@ -88,6 +106,18 @@ impl views::HostCursor for State {
     }
 }
 
+impl views::HostEpisodeCursor for State {
+    fn next(&mut self, cursor: Resource<EpisodeCursor>, max: u32) -> wasmtime::Result<Vec<types::Episode>> {
+        let batch = self.table.get_mut(&cursor)?.0.next(max.clamp(1, NEXT_MAX) as usize);
+        Ok(batch.into_iter().map(Into::into).collect())
+    }
+
+    fn drop(&mut self, cursor: Resource<EpisodeCursor>) -> wasmtime::Result<()> {
+        self.table.delete(cursor)?;
+        Ok(())
+    }
+}
+
 impl views::HostProgrammeCursor for State {
     fn next(&mut self, cursor: Resource<ProgrammeCursor>, max: u32) -> wasmtime::Result<Vec<types::Programme>> {
         let batch = self.table.get_mut(&cursor)?.0.next(max.clamp(1, NEXT_MAX) as usize);
@@ -100,26 +130,47 @@ impl views::HostProgrammeCursor for State {
     }
 }
 
+type Answer = wasmtime::Result<Result<Resource<LineView>, String>>;
+
 impl accounts::Host for State {
-    fn authenticate(&mut self, username: String, password: String) -> wasmtime::Result<Option<Resource<LineView>>> {
-        let found = self.instance.services.accounts.authenticate(&username, &password, &self.call.client_ip);
+    fn authenticate(&mut self, username: String, password: String) -> Answer {
+        let found = self.instance.services.accounts.authenticate(&self.caller(), &username, &password);
         self.found(found)
     }
 
-    fn by_device(&mut self, device: String) -> wasmtime::Result<Option<Resource<LineView>>> {
-        let found = self.instance.services.accounts.by_device(&device, &self.call.client_ip);
+    fn by_token(&mut self, token: String) -> Answer {
+        let found = self.instance.services.accounts.by_token(&self.caller(), &token);
+        self.found(found)
+    }
+
+    fn by_device(&mut self, device: String) -> Answer {
+        let found = self.instance.services.accounts.by_device(&self.caller(), &device);
         self.found(found)
     }
 }
 
 impl State {
+    fn caller(&self) -> Caller {
+        let asked = self.call.asked.as_ref();
+        let text = |of: fn(&Asked) -> &String| asked.map(of).cloned().unwrap_or_default();
+        Caller {
+            instance: self.instance.id.clone(),
+            client_ip: text(|asked| &asked.client_ip),
+            user_agent: text(|asked| &asked.user_agent),
+            base_url: text(|asked| &asked.base_url),
+        }
+    }
+
     /// A line that the guest has authenticated.
-    fn found(&mut self, line: Option<Arc<dyn Line>>) -> wasmtime::Result<Option<Resource<LineView>>> {
-        let Some(line) = line else { return Ok(None) };
+    fn found(&mut self, found: Found) -> Answer {
+        let line = match found {
+            Ok(line) => line,
+            Err(code) => return Ok(Err(code.to_owned())),
+        };
         if self.call.lines.len() < LINES_MAX {
             self.call.lines.push(Arc::clone(&line));
         }
-        Ok(Some(self.table.push(LineView(line))?))
+        Ok(Ok(self.table.push(LineView(line))?))
     }
 }
 
@@ -161,6 +212,20 @@ impl From<records::LineupChannel> for types::Channel {
             catch_up_days: c.catch_up_days,
             playback: c.playback,
             attrs: c.attrs,
+        }
+    }
+}
+
+impl From<records::LineupEpisode> for types::Episode {
+    fn from(e: records::LineupEpisode) -> Self {
+        Self {
+            id: e.id,
+            season: e.season,
+            number: e.number,
+            name: e.name,
+            container: e.container,
+            playback: e.playback,
+            attrs: e.attrs,
         }
     }
 }

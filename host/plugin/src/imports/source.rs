@@ -16,23 +16,6 @@ impl types::Host for State {}
 
 impl sink::Host for State {}
 
-impl State {
-    /// Movies, series and episodes are counted until their rooms exist.
-    fn skip(
-        &mut self,
-        out: &Resource<CatalogOut>,
-        content: &'static str,
-        count: usize,
-    ) -> wasmtime::Result<Result<(), PluginError>> {
-        let sink = self.table.get_mut(out)?;
-        let checked = check_batch(count);
-        if checked.is_ok() {
-            sink.0.skipped(content, count);
-        }
-        Ok(checked)
-    }
-}
-
 impl sink::HostCatalogSink for State {
     fn categories(
         &mut self,
@@ -58,7 +41,8 @@ impl sink::HostCatalogSink for State {
         out: Resource<CatalogOut>,
         batch: Vec<types::Movie>,
     ) -> wasmtime::Result<Result<(), PluginError>> {
-        self.skip(&out, "movie", batch.len())
+        let sink = self.table.get_mut(&out)?;
+        Ok(check_batch(batch.len()).and_then(|()| Ok(sink.0.movies(batch.into_iter().map(Into::into).collect())?)))
     }
 
     fn series(
@@ -66,7 +50,8 @@ impl sink::HostCatalogSink for State {
         out: Resource<CatalogOut>,
         batch: Vec<types::Series>,
     ) -> wasmtime::Result<Result<(), PluginError>> {
-        self.skip(&out, "series", batch.len())
+        let sink = self.table.get_mut(&out)?;
+        Ok(check_batch(batch.len()).and_then(|()| Ok(sink.0.series(batch.into_iter().map(Into::into).collect())?)))
     }
 
     fn episodes(
@@ -74,7 +59,8 @@ impl sink::HostCatalogSink for State {
         out: Resource<CatalogOut>,
         batch: Vec<types::Episode>,
     ) -> wasmtime::Result<Result<(), PluginError>> {
-        self.skip(&out, "episode", batch.len())
+        let sink = self.table.get_mut(&out)?;
+        Ok(check_batch(batch.len()).and_then(|()| Ok(sink.0.episodes(batch.into_iter().map(Into::into).collect())?)))
     }
 
     fn warn(&mut self, out: Resource<CatalogOut>, item: String, message: String) -> wasmtime::Result<()> {
@@ -120,6 +106,41 @@ impl From<types::Channel> for records::Channel {
             upstreams: c.upstreams.into_iter().map(Into::into).collect(),
             catch_up: c.catch_up.map(Into::into),
             attrs: c.attrs,
+        }
+    }
+}
+
+impl From<types::Movie> for records::Movie {
+    fn from(m: types::Movie) -> Self {
+        Self {
+            key: m.key,
+            name: m.name,
+            category: m.category,
+            poster: m.poster,
+            container: m.container,
+            upstreams: m.upstreams.into_iter().map(Into::into).collect(),
+            attrs: m.attrs,
+        }
+    }
+}
+
+impl From<types::Series> for records::Series {
+    fn from(s: types::Series) -> Self {
+        Self { key: s.key, name: s.name, category: s.category, poster: s.poster, attrs: s.attrs }
+    }
+}
+
+impl From<types::Episode> for records::Episode {
+    fn from(e: types::Episode) -> Self {
+        Self {
+            key: e.key,
+            series: e.series,
+            season: e.season,
+            number: e.number,
+            name: e.name,
+            container: e.container,
+            upstreams: e.upstreams.into_iter().map(Into::into).collect(),
+            attrs: e.attrs,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mast_model::{ByteSize, DestinationRules, InstanceId};
-use mast_plugin::records::{Category, Channel, Pairs};
+use mast_plugin::records::{Category, Channel, Episode, Movie, Pairs, Series};
 use mast_plugin::services::{
-    Accounts, BoxFuture, ByteStream, CatalogSink, Http, HttpRequest, HttpResponse, Kv, Line, ResponseSink,
+    Accounts, BoxFuture, ByteStream, Caller, CatalogSink, Found, Http, HttpRequest, HttpResponse, Kv, ResponseSink,
     ServiceError, Services,
 };
 use mast_plugin::{
@@ -82,7 +82,9 @@ pub struct Collected(pub Arc<Mutex<Lineup>>);
 pub struct Lineup {
     pub categories: Vec<Category>,
     pub channels: Vec<Channel>,
-    pub skipped: BTreeMap<&'static str, usize>,
+    pub movies: Vec<Movie>,
+    pub series: Vec<Series>,
+    pub episodes: Vec<Episode>,
     pub warnings: Vec<(String, String)>,
 }
 
@@ -97,8 +99,19 @@ impl CatalogSink for Collected {
         Ok(())
     }
 
-    fn skipped(&mut self, content: &'static str, count: usize) {
-        *self.0.lock().unwrap().skipped.entry(content).or_default() += count;
+    fn movies(&mut self, batch: Vec<Movie>) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().movies.extend(batch);
+        Ok(())
+    }
+
+    fn series(&mut self, batch: Vec<Series>) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().series.extend(batch);
+        Ok(())
+    }
+
+    fn episodes(&mut self, batch: Vec<Episode>) -> Result<(), ServiceError> {
+        self.0.lock().unwrap().episodes.extend(batch);
+        Ok(())
     }
 
     fn warn(&mut self, item: String, message: String) {
@@ -192,12 +205,16 @@ impl Kv for FakeKv {
 pub struct NoAccounts;
 
 impl Accounts for NoAccounts {
-    fn authenticate(&self, _: &str, _: &str, _: &str) -> Option<Arc<dyn Line>> {
-        None
+    fn authenticate(&self, _: &Caller, _: &str, _: &str) -> Found {
+        Err("credentials")
     }
 
-    fn by_device(&self, _: &str, _: &str) -> Option<Arc<dyn Line>> {
-        None
+    fn by_token(&self, _: &Caller, _: &str) -> Found {
+        Err("credentials")
+    }
+
+    fn by_device(&self, _: &Caller, _: &str) -> Found {
+        Err("credentials")
     }
 }
 

@@ -30,7 +30,8 @@ fn channels_movies_and_warnings_arrive() {
         "(call $store_pair (i32.const 3000) {key}) (call $store_pair (i32.const 3008) {name})
          (call $store_pair (i32.const 3016) (i32.const 1) (i32.const 42))
          (call $channels (local.get $out) (i32.const 3000) (i32.const 1) (i32.const {RESULT}))
-         (call $movies (local.get $out) (i32.const 0) (i32.const 0) (i32.const {RESULT}))
+         (call $store_pair (i32.const 5000) {key}) (call $store_pair (i32.const 5008) {name})
+         (call $movies (local.get $out) (i32.const 5000) (i32.const 1) (i32.const {RESULT}))
          (call $warn (local.get $out) {item} {item})
          (i32.const {RESULT})"
     );
@@ -42,7 +43,8 @@ fn channels_movies_and_warnings_arrive() {
     let [channel] = lineup.channels.as_slice() else { panic!("{} channels", lineup.channels.len()) };
     assert_eq!((channel.key.as_str(), channel.name.as_str(), channel.number), ("k1", "Nachrichten ü", Some(42)));
     assert!(channel.upstreams.is_empty() && channel.catch_up.is_none() && channel.logo.is_none());
-    assert_eq!(lineup.skipped.get("movie"), Some(&0));
+    let [movie] = lineup.movies.as_slice() else { panic!("{} movies", lineup.movies.len()) };
+    assert_eq!((movie.key.as_str(), movie.name.as_str(), movie.category.as_deref()), ("k1", "Nachrichten ü", None));
     assert_eq!(lineup.warnings, [("line 7".to_owned(), "line 7".to_owned())]);
 }
 

@@ -108,6 +108,10 @@ pub(super) fn state(from: &ReadTransaction, to: &Database, was: &str, is: &str) 
     copying.table(schema::SOURCES)?;
     copying.table(schema::SOURCE_CATEGORIES)?;
     copying.table(schema::SOURCE_CHANNELS)?;
+    copying.table(schema::TITLE_IDS)?;
+    copying.table(schema::SOURCE_VOD_CATEGORIES)?;
+    copying.table(schema::SOURCE_TITLES)?;
+    copying.table(schema::SOURCE_EPISODES)?;
     copying.table(schema::SEQUENCES)?;
     copying.table(schema::TARGET_DURATIONS)?;
     Ok(copying.copied)

@@ -7,7 +7,7 @@ use super::run::Fragment;
 use super::with;
 use crate::bindings::host::mast::base::types::PluginError;
 use crate::bindings::host::mast::epg::types::{GuideChannel, Programme as GuideProgramme};
-use crate::bindings::host::mast::output::types::{Channel as LineupChannel, Programme};
+use crate::bindings::host::mast::output::types::{Channel as LineupChannel, Episode as LineupEpisode, Programme};
 use crate::bindings::host::mast::source::types::{Category, Channel, Episode, Movie, Series};
 use crate::{Code, Error, Pairs};
 
@@ -58,28 +58,45 @@ pub(crate) mod secrets {
 }
 
 pub(crate) mod kv {
-    use super::PluginError;
+    use super::{Code, Error, PluginError};
+    use crate::mock::State;
+
+    fn granted<R>(call: impl FnOnce(&mut State) -> Result<R, Error>) -> Result<R, PluginError> {
+        Ok(super::with(|state| match state.kv_quota {
+            Some(0) => Err(Error::new(Code::NotGranted, "storage is not granted")),
+            _ => call(state),
+        })?)
+    }
 
     pub(crate) fn get(key: &str) -> Result<Option<Vec<u8>>, PluginError> {
-        Ok(super::with(|state| state.kv.get(key).cloned()))
+        granted(|state| Ok(state.kv.get(key).cloned()))
     }
 
     pub(crate) fn set(key: &str, value: &[u8]) -> Result<(), PluginError> {
-        super::with(|state| state.kv.insert(key.to_owned(), value.to_owned()));
-        Ok(())
+        granted(|state| {
+            let others = state.kv.iter().filter(|(other, _)| *other != key);
+            let used: usize = others.map(|(other, value)| other.len() + value.len()).sum();
+            if state.kv_quota.is_some_and(|quota| used + key.len() + value.len() > quota) {
+                return Err(Error::new(Code::Limit, "the storage is full"));
+            }
+            state.kv.insert(key.to_owned(), value.to_owned());
+            Ok(())
+        })
     }
 
     pub(crate) fn delete(key: &str) -> Result<(), PluginError> {
-        super::with(|state| state.kv.remove(key));
-        Ok(())
+        granted(|state| {
+            state.kv.remove(key);
+            Ok(())
+        })
     }
 
     pub(crate) fn list_keys(prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, PluginError> {
-        Ok(super::with(|state| {
+        granted(|state| {
             let keys =
                 state.kv.keys().filter(|key| key.starts_with(prefix) && after.is_none_or(|after| key.as_str() > after));
-            keys.take(max as usize).cloned().collect()
-        }))
+            Ok(keys.take(max as usize).cloned().collect())
+        })
     }
 }
 
@@ -90,6 +107,17 @@ pub(crate) mod clock {
 
     pub(crate) fn monotonic_ms() -> u64 {
         super::with(|state| state.now * 1000)
+    }
+}
+
+pub(crate) mod random {
+    /// Never the same twice, always the same in the next test.
+    pub(crate) fn bytes(count: u32) -> Vec<u8> {
+        super::with(|state| {
+            state.random = state.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let first = state.random.to_be_bytes();
+            (0..count.min(1_024) as usize).map(|at| first[at % 8].wrapping_add((at / 8) as u8)).collect()
+        })
     }
 }
 
@@ -154,17 +182,56 @@ pub(crate) mod files {
 pub(crate) mod accounts {
     use super::Line;
 
-    pub(crate) fn authenticate(username: &str, password: &str) -> Option<Line> {
+    pub(crate) fn authenticate(username: &str, password: &str) -> Result<Line, String> {
         super::with(|state| {
             let found = state.lines.iter().find(|(name, secret, _)| name == username && secret == password);
-            found.map(|(_, _, line)| Line::new(line))
+            found.map_or_else(|| Err("credentials".to_owned()), |(_, _, line)| Line::found(line))
         })
     }
 
-    pub(crate) fn by_device(device: &str) -> Option<Line> {
+    /// `TOKEN-` and the username.
+    pub(crate) fn by_token(token: &str) -> Result<Line, String> {
         super::with(|state| {
-            state.devices.iter().find(|(name, _)| name.eq_ignore_ascii_case(device)).map(|(_, line)| Line::new(line))
+            let found = state.lines.iter().find(|(name, _, _)| token.strip_prefix("TOKEN-") == Some(name));
+            found.map_or_else(|| Err("credentials".to_owned()), |(_, _, line)| Line::found(line))
         })
+    }
+
+    pub(crate) fn by_device(device: &str) -> Result<Line, String> {
+        super::with(|state| {
+            let found = state.devices.iter().find(|(name, _)| name.eq_ignore_ascii_case(device));
+            found.map_or_else(|| Err("credentials".to_owned()), |(_, line)| Line::found(line))
+        })
+    }
+}
+
+pub(crate) mod devices {
+    use super::{Code, Error, Line, PluginError};
+    use crate::bindings::host::mast::output::types::DeviceEvent;
+
+    pub(crate) fn bind(line: &Line, device: &str) -> Result<(), PluginError> {
+        super::with(|state| {
+            let bound = state.devices.iter().find(|(name, _)| name.eq_ignore_ascii_case(device));
+            if bound.is_some_and(|(_, other)| other.username() != line.info().username) {
+                return Err(Error::new(Code::Conflict, "the device is bound to another line").into());
+            }
+            if bound.is_none() {
+                state.devices.push((device.to_owned(), line.line().clone()));
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn next_event(_line: &Line, device: &str) -> Option<DeviceEvent> {
+        super::with(|state| {
+            state.events.iter().find(|(name, _)| name.eq_ignore_ascii_case(device)).map(|(_, event)| event.clone())
+        })
+    }
+
+    pub(crate) fn confirm_event(_line: &Line, device: &str, event: u64) {
+        super::with(|state| {
+            state.events.retain(|(name, known)| !(name.eq_ignore_ascii_case(device) && known.id == event));
+        });
     }
 }
 
@@ -260,6 +327,7 @@ impl GuideSink {
 pub(crate) struct Records<T>(RefCell<VecDeque<T>>);
 
 pub(crate) type Cursor = Records<LineupChannel>;
+pub(crate) type EpisodeCursor = Records<LineupEpisode>;
 pub(crate) type ProgrammeCursor = Records<Programme>;
 
 impl<T> Records<T> {

@@ -25,8 +25,9 @@ use crate::accounts::AccountsError;
 const PIECE: usize = 500;
 /// Credentials, and what they could be made of.
 const SECRETS: [&str; 6] = ["password_hash", "password", "token", "hash", "totp_secret", "totp_pending"];
-/// Sessions and repeated requests are nobody's work.
-const LEFT_OUT: [Kind; 3] = [Kind::LoginSessions, Kind::ResellerSessions, Kind::Done];
+/// Sessions, repeated requests and what providers say are nobody's work; what waits for devices is over in a week.
+const LEFT_OUT: [Kind; 5] =
+    [Kind::LoginSessions, Kind::ResellerSessions, Kind::Done, Kind::DeviceEvents, Kind::SourceProviders];
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Context>> {
     OpenApiRouter::new().routes(routes!(export))

@@ -37,6 +37,7 @@ fn deliver(store: &dyn StateStore, source: &str, channels: &[(&str, &str, &str)]
                 attrs: Vec::new(),
             })
             .collect(),
+        library: mast_store::ImportedLibrary::default(),
         validators: Vec::new(),
     };
     store.replace_source(&id(source), imported, Timestamp::UNIX_EPOCH).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use mast_plugin::records::{Pairs, Request};
 use percent_encoding::percent_decode_str;
@@ -58,12 +58,30 @@ impl Fields {
             pairs.extend(decode(&body));
             body.clear();
         }
+        if let Some(members) = json_members(&parts.headers, &body) {
+            pairs.extend(members.into_iter().take(MAX_FIELDS));
+            body.clear();
+        }
         Ok(Self { pairs, body })
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&str> {
         find(&self.pairs, name)
     }
+}
+
+/// Texts, numbers and booleans of a body that is a JSON object.
+fn json_members(headers: &HeaderMap, body: &[u8]) -> Option<Pairs> {
+    let is_json = |value: &HeaderValue| value.as_bytes().starts_with(b"application/json");
+    headers.get(header::CONTENT_TYPE).filter(|value| is_json(value))?;
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => Some(text),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        serde_json::Value::Bool(is) => Some(is.to_string()),
+        _ => None,
+    };
+    Some(members.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect())
 }
 
 /// The record for the plugin; route and parameters are the caller's.

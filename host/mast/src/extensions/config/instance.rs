@@ -114,6 +114,7 @@ fn grant(section: &Section<'_>, kind: Option<Kind>, plugins: &PluginsConfig) -> 
         http: DestinationRules { allow: http, allow_private: allow_private.clone(), any_http: false },
         upstream: DestinationRules { any_http: upstream.is_none(), allow: upstream.unwrap_or_default(), allow_private },
         files: section.paths("files"),
+        devices: section.or("devices", false),
         kv: section.has("kv").then(|| section.size("kv", ByteSize(0), ByteSize(1 << 10)..=ByteSize::mib(1024))),
         secrets,
     }

@@ -61,7 +61,7 @@ fn the_most_specific_route_answers() {
         ("get.php", "none"),
         ("", "none"),
     ] {
-        let found = table.find("GET", path).map_or_else(
+        let found = table.find("GET", path, "").map_or_else(
             || "none".to_owned(),
             |found| {
                 let params: Vec<String> = found.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -75,7 +75,7 @@ fn the_most_specific_route_answers() {
 #[test]
 fn methods() {
     let table = table(&[route("GET", "/a"), route("POST", "/a"), route("POST", "/b")]);
-    let found = |method, path| table.find(method, path).map(|found| found.route.method.clone());
+    let found = |method, path| table.find(method, path, "").map(|found| found.route.method.clone());
     assert_eq!(found("GET", "/a").as_deref(), Some("GET"));
     assert_eq!(found("HEAD", "/a").as_deref(), Some("GET"));
     assert_eq!(found("POST", "/a").as_deref(), Some("POST"));
@@ -96,7 +96,7 @@ fn the_first_to_claim_has_it() {
             problem: "route \"/x/{b}.m3u8\" (HEAD /x/{b}.m3u8) is refused: a has claimed it already".to_owned()
         }]
     );
-    let target = |method, path| *table.find(method, path).unwrap().target;
+    let target = |method, path| *table.find(method, path, "").unwrap().target;
     assert_eq!([target("GET", "/x/1.m3u8"), target("POST", "/x/1"), target("GET", "/y")], [1, 2, 2]);
 }
 
@@ -135,7 +135,7 @@ proptest! {
     fn any_text_is_answered(path in ".{0,80}", pattern in ".{0,80}") {
         let route = route("GET", &pattern);
         let (table, _) = RouteTable::build([(&instance("a"), std::slice::from_ref(&route), ())]);
-        table.find("GET", &path);
+        table.find("GET", &path, "");
     }
 
     #[test]
@@ -143,7 +143,7 @@ proptest! {
         let table = table(&[route("GET", "/p/{token}.m3u8")]);
         let encoded = percent_encoding::utf8_percent_encode(&token, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/p/{encoded}.m3u8");
-        let found = table.find("GET", &path).unwrap();
+        let found = table.find("GET", &path, "").unwrap();
         prop_assert_eq!(&found.params, &vec![("token".to_owned(), token)]);
     }
 }

@@ -1,62 +1,22 @@
 //! One authenticated line as an output sees it: one version of its lineup, its playback URLs, never its password.
 
+mod cursors;
+mod urls;
+
+pub use urls::PlaybackUrls;
+
 use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
-use mast_model::{ChannelId, Line, LineToken};
-use mast_plugin::records::{Filter, LineInfo, LineupCategory, LineupChannel, Programme};
-use mast_plugin::services::{self, Cursor};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use mast_model::{ChannelId, Line, TitleId, TitleKind};
+use mast_plugin::records::{DeviceEvent, Filter, LineInfo, LineupCategory, LineupChannel, LineupEpisode, Programme};
+use mast_plugin::services::{self, Cursor, ServiceError};
 
+use super::devices::Desk;
 use super::guide::GuideCursor;
-use crate::catalog::{Lineup, LineupEntry};
+use crate::catalog::Lineup;
 use crate::guide::{Guide, Reading};
-
-/// The contract's largest batch.
-const MAX_BATCH: usize = 1024;
-
-/// What may stand in a path segment as it is (RFC 3986, unreserved).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Catch-up modes that mean something (`mast:source/types.catch-up`).
-const CATCH_UP_MODES: [&str; 8] =
-    ["default", "append", "shift", "flussonic", "flussonic-hls", "flussonic-ts", "xc", "vod"];
-
-/// How playback URLs of one request are written. Holds credentials, therefore neither `Debug` nor `Display`.
-#[derive(Clone)]
-pub struct PlaybackUrls {
-    /// Before the channel's id.
-    before: String,
-    /// After the format's extension.
-    after: String,
-}
-
-impl PlaybackUrls {
-    /// `{base}/live/{username}/{password}/{id}.m3u8`, for requests that carried both: the host keeps no password to write.
-    pub fn with_credentials(base_url: &str, username: &str, password: &str) -> Self {
-        let encoded = |text| utf8_percent_encode(text, SEGMENT);
-        Self { before: format!("{base_url}/live/{}/{}/", encoded(username), encoded(password)), after: String::new() }
-    }
-
-    /// `{base}/live/stream_{id}.m3u8?token={token}`, for all others.
-    pub fn with_token(base_url: &str, token: &LineToken) -> Self {
-        Self { before: format!("{base_url}/live/stream_"), after: format!("?token={}", token.expose()) }
-    }
-
-    /// The URL of a channel in a format; none for an unknown format.
-    pub fn url(&self, channel: ChannelId, format: &str) -> Option<String> {
-        let extension = extension(format)?;
-        Some(format!("{}{channel}.{extension}{}", self.before, self.after))
-    }
-}
-
-fn extension(format: &str) -> Option<&'static str> {
-    match format {
-        "hls" => Some("m3u8"),
-        "mpegts" => Some("ts"),
-        _ => None,
-    }
-}
+use cursors::{Content, EpisodeCursor, LineupCursor, Shown};
 
 /// A line for one request of an output.
 pub struct LineView {
@@ -68,6 +28,8 @@ pub struct LineView {
     reading: OnceLock<Option<Arc<Mutex<Reading>>>>,
     urls: Arc<PlaybackUrls>,
     active_connections: u32,
+    /// None in tests that need none.
+    desk: Option<Desk>,
 }
 
 impl LineView {
@@ -79,7 +41,26 @@ impl LineView {
         urls: PlaybackUrls,
         active_connections: u32,
     ) -> Self {
-        Self { line, lineup, guide: guide.into(), reading: OnceLock::new(), urls: Arc::new(urls), active_connections }
+        Self {
+            line,
+            lineup,
+            guide: guide.into(),
+            reading: OnceLock::new(),
+            urls: Arc::new(urls),
+            active_connections,
+            desk: None,
+        }
+    }
+
+    /// With what devices are told.
+    #[must_use]
+    pub fn with_devices(mut self, desk: Desk) -> Self {
+        self.desk = Some(desk);
+        self
+    }
+
+    fn shown(&self, filter: Filter) -> Shown {
+        Shown { lineup: Arc::clone(&self.lineup), urls: Arc::clone(&self.urls), filter }
     }
 }
 
@@ -95,25 +76,49 @@ impl services::Line for LineView {
             max_connections: self.line.max_connections,
             active_connections: self.active_connections,
             created: unix(self.line.created),
-            attrs: Vec::new(),
+            attrs: self.attrs(),
         }
     }
 
     fn categories(&self, content: &str) -> Vec<LineupCategory> {
-        if content != "live" {
-            return Vec::new();
-        }
-        let record = |category: &Arc<mast_model::Category>| LineupCategory {
-            id: category.id.0,
-            name: category.name.clone(),
+        let record = |id: mast_model::CategoryId, name: &str| LineupCategory {
+            id: id.0,
+            name: name.to_owned(),
             content: content.to_owned(),
         };
-        self.lineup.categories.iter().map(record).collect()
+        match Content::of(content) {
+            Some(Content::Live) => self.lineup.categories.iter().map(|one| record(one.id, &one.name)).collect(),
+            Some(Content::Titles(kind)) => {
+                let categories = self.lineup.on_demand.categories.iter().filter(|one| one.kind == kind);
+                categories.map(|one| record(one.id, &one.name)).collect()
+            }
+            None => Vec::new(),
+        }
     }
 
     fn lineup(&self, filter: Filter) -> Box<dyn Cursor<LineupChannel>> {
-        let at = if filter.content == "live" { 0 } else { self.lineup.entries.len() };
-        Box::new(LineupCursor { lineup: Arc::clone(&self.lineup), urls: Arc::clone(&self.urls), filter, at })
+        match Content::of(&filter.content) {
+            Some(content) => Box::new(LineupCursor { shown: self.shown(filter), content, at: 0 }),
+            None => Box::new(Vec::new()),
+        }
+    }
+
+    fn find(&self, id: u32, filter: Filter) -> Option<LineupChannel> {
+        match Content::of(&filter.content)? {
+            Content::Live => {
+                let entry = self.lineup.find(ChannelId(id))?;
+                Some(self.shown(filter).channel(entry))
+            }
+            Content::Titles(kind) => {
+                let (place, title) = self.lineup.on_demand.find(kind, TitleId(id))?;
+                Some(self.shown(filter).title(place, title))
+            }
+        }
+    }
+
+    fn episodes(&self, series: u32) -> Box<dyn Cursor<LineupEpisode>> {
+        let (lineup, urls) = (Arc::clone(&self.lineup), Arc::clone(&self.urls));
+        Box::new(EpisodeCursor { lineup, urls, series: TitleId(series), at: 0 })
     }
 
     fn guide(&self, channel: Option<u32>, start: u64, stop: u64) -> Box<dyn Cursor<Programme>> {
@@ -131,14 +136,43 @@ impl services::Line for LineView {
                 let reading = self.reading.get_or_init(read).clone();
                 Box::new(GuideCursor::new(reading, guide.languages(), channels, (start, stop)))
             }
-            None => Box::new(Empty),
+            None => Box::new(Vec::new()),
         }
     }
 
-    fn playback(&self, channel: u32, format: &str) -> Option<String> {
-        let channel = ChannelId(channel);
-        self.lineup.find(channel)?;
-        self.urls.url(channel, format)
+    fn playback(&self, id: u32, format: &str) -> Option<String> {
+        let on_demand = &self.lineup.on_demand;
+        match format {
+            "movie" => {
+                let (_, movie) = on_demand.find(TitleKind::Movie, TitleId(id))?;
+                Some(self.urls.file(TitleKind::Movie, movie.id, &movie.file.as_ref()?.container))
+            }
+            "episode" => {
+                let episode = on_demand.episode(TitleId(id))?;
+                Some(self.urls.file(TitleKind::Series, episode.id, &episode.file.container))
+            }
+            _ => {
+                self.lineup.find(ChannelId(id))?;
+                self.urls.channel(ChannelId(id), format)
+            }
+        }
+    }
+
+    fn bind(&self, device: &str) -> Result<(), ServiceError> {
+        match &self.desk {
+            Some(desk) => desk.bind(self.line.id, device),
+            None => Err(ServiceError { code: "unavailable", message: "no devices can be bound here".to_owned() }),
+        }
+    }
+
+    fn next_event(&self, device: &str) -> Option<DeviceEvent> {
+        self.desk.as_ref()?.next_event(self.line.id, device)
+    }
+
+    fn confirm_event(&self, device: &str, event: u64) {
+        if let Some(desk) = &self.desk {
+            desk.confirm_event(self.line.id, device, event);
+        }
     }
 
     fn sees(&self, channel: u32) -> bool {
@@ -146,55 +180,13 @@ impl services::Line for LineView {
     }
 }
 
-struct LineupCursor {
-    lineup: Arc<Lineup>,
-    urls: Arc<PlaybackUrls>,
-    filter: Filter,
-    at: usize,
-}
-
-impl Cursor<LineupChannel> for LineupCursor {
-    fn next(&mut self, max: usize) -> Vec<LineupChannel> {
-        let max = max.min(MAX_BATCH);
-        let mut batch = Vec::with_capacity(max.min(self.lineup.entries.len() - self.at));
-        while batch.len() < max {
-            let Some(entry) = self.lineup.entries.get(self.at) else { break };
-            self.at += 1;
-            let category = entry.channel.category.map_or(0, |category| category.0);
-            if self.filter.category.is_none_or(|wanted| wanted == category) {
-                batch.push(self.record(entry));
-            }
+impl LineView {
+    fn attrs(&self) -> Vec<(String, String)> {
+        let mut attrs = vec![("lineup".to_owned(), format!("{:016x}", self.lineup.version))];
+        if self.line.trial {
+            attrs.push(("trial".to_owned(), "true".to_owned()));
         }
-        batch
-    }
-}
-
-impl LineupCursor {
-    fn record(&self, entry: &LineupEntry) -> LineupChannel {
-        let channel = &entry.channel;
-        let category = channel.category.and_then(|id| self.lineup.category(id));
-        let playback = self.filter.playback.as_deref().and_then(|format| self.urls.url(channel.id, format));
-        let catch_up = channel.catch_up.as_ref().filter(|found| CATCH_UP_MODES.contains(&found.mode.as_str()));
-        LineupChannel {
-            id: channel.id.0,
-            number: entry.number,
-            name: channel.name.clone(),
-            category: channel.category.map_or(0, |category| category.0),
-            category_name: category.map(|category| category.name.clone()).unwrap_or_default(),
-            logo: channel.logo.clone().unwrap_or_default(),
-            epg_id: channel.epg_id.clone().unwrap_or_default(),
-            catch_up_days: catch_up.map_or(0, |found| found.days),
-            playback: playback.unwrap_or_default(),
-            attrs: channel.attrs.clone(),
-        }
-    }
-}
-
-struct Empty;
-
-impl<T> Cursor<T> for Empty {
-    fn next(&mut self, _max: usize) -> Vec<T> {
-        Vec::new()
+        attrs
     }
 }
 

@@ -181,7 +181,8 @@ impl CatalogUpstreams {
     }
 
     async fn slot(&self, source: &InstanceId, config: &UpstreamConfig, claim: Claim) -> Result<Option<Slot>, Failure> {
-        let Some(limit) = config.max_connections else { return Ok(None) };
+        let limit = config.max_connections.or_else(|| self.catalog.provider_connections(source));
+        let Some(limit) = limit else { return Ok(None) };
         let patience = config.connect_timeout.unwrap_or(self.connect_timeout);
         let taken = tokio::time::timeout(patience, self.slots.take(source, limit, claim)).await;
         match taken.ok().flatten() {

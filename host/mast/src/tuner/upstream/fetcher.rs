@@ -68,24 +68,11 @@ impl Fetcher {
 
     /// Asks for a URL, or for a range of bytes of it (first byte, length). Any status but 200, or 206 for a range, is a fault.
     pub(crate) async fn get(&self, url: &Url, range: Option<(u64, u64)>) -> Result<OutboundResponse, Failure> {
-        let inner = &*self.inner;
-        let elsewhere = inner.origin.as_ref() != Some(&url.origin());
-        let sent = |name: &str| !(elsewhere && SENSITIVE.iter().any(|field| name.eq_ignore_ascii_case(field)));
-        let mut headers: Vec<_> = inner.headers.iter().filter(|(name, _)| sent(name)).cloned().collect();
-        if let Some((first, length)) = range {
+        let field = range.map(|(first, length)| {
             let last = first.saturating_add(length.max(1)) - 1;
-            headers.push(("range".to_owned(), format!("bytes={first}-{last}")));
-        }
-        let request = OutboundRequest {
-            method: "GET".to_owned(),
-            url: url.as_str().to_owned(),
-            headers,
-            body: None,
-            head_timeout: inner.head_timeout,
-            decompress: false,
-            route: inner.config.route.clone(),
-        };
-        let response = inner.outbound.send(&inner.config.rules, request).await?;
+            ("range".to_owned(), format!("bytes={first}-{last}"))
+        });
+        let response = self.ask("GET", url, field.into_iter().collect()).await?;
         match (response.status, range) {
             (200, None) | (206, Some(_)) => Ok(response),
             (200, Some(_)) => Err(Failure {
@@ -94,5 +81,28 @@ impl Fetcher {
             }),
             (status, _) => Err(UpstreamFault::Status(status).into()),
         }
+    }
+
+    /// Asks for a URL with more header fields; any status is an answer.
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        url: &Url,
+        fields: Vec<(String, String)>,
+    ) -> Result<OutboundResponse, Failure> {
+        let inner = &*self.inner;
+        let elsewhere = inner.origin.as_ref() != Some(&url.origin());
+        let sent = |name: &str| !(elsewhere && SENSITIVE.iter().any(|field| name.eq_ignore_ascii_case(field)));
+        let own = inner.headers.iter().filter(|(name, _)| sent(name)).cloned();
+        let request = OutboundRequest {
+            method: method.to_owned(),
+            url: url.as_str().to_owned(),
+            headers: own.chain(fields).collect(),
+            body: None,
+            head_timeout: inner.head_timeout,
+            decompress: false,
+            route: inner.config.route.clone(),
+        };
+        Ok(inner.outbound.send(&inner.config.rules, request).await?)
     }
 }

@@ -43,6 +43,7 @@ fn body(method: &str, path: &str, plan: u64) -> Value {
         (_, path) if path.ends_with("/issue") || path.ends_with("/transfer") || path.ends_with("/claw-back") => {
             json!({ "amount": 1 })
         }
+        ("POST", "/api/v1/lines/{id}/device-events") => json!({ "code": "reboot" }),
         ("PATCH", "/api/v1/lines/{id}") => json!({ "notes": "mine" }),
         ("PATCH", "/api/v1/resellers/{id}") => json!({ "branding": "mine" }),
         _ => json!({}),

@@ -1,4 +1,4 @@
-use mast_model::{Category, CategoryId, Channel, InstanceId, LineRecord, Secret};
+use mast_model::{Category, CategoryId, Channel, InstanceId, LineRecord, LineToken, Secret};
 use mast_plugin::services::Line as _;
 
 use super::*;
@@ -57,7 +57,7 @@ fn playback_urls() {
         (&token_urls(), "mpegts", Some(by_token.replace(".m3u8", ".ts"))),
         (&token_urls(), "", None),
     ] {
-        assert_eq!(urls.url(ChannelId(7), format), expected, "{format}");
+        assert_eq!(urls.channel(ChannelId(7), format), expected, "{format}");
     }
     let view = view(token_urls());
     assert_eq!(view.playback(7, "hls"), Some(by_token));
