@@ -110,8 +110,10 @@ async fn all_requests_of_one_player_are_one_connection() {
     cinema.upstream.set_fault(MOVIE, Fault::Status(500));
     assert_eq!(ranged(&url, "bytes=-64", "tv").await.status(), 502);
     cinema.upstream.set_fault(MOVIE, None);
-    for _ in 0..100 {
-        assert!(first.chunk().await.unwrap().is_some(), "the first request plays on");
+    // More than what was under way already, and less than would leave the rest of it in sockets.
+    let mut played = 0;
+    while played < 16 << 20 {
+        played += first.chunk().await.unwrap().expect("the first request plays on").len();
     }
     let refused = ranged(&url, "bytes=0-9", "another tv").await;
     assert_eq!((refused.status().as_u16(), refused.headers()["mast-error"].to_str().unwrap()), (403, "connections"));
@@ -160,10 +162,10 @@ async fn what_upstreams_do_wrong_is_told_without_their_address() {
     }
     assert!(!cinema.host.log().contains("secret-of-ours"), "upstream addresses hold credentials");
 
-    // A film that breaks off is not taken for a whole one, and leaves nothing behind.
+    // A film that breaks off is not taken for a whole one, and its player may try again.
     cinema.upstream.set_fault(MOVIE, Fault::Truncate);
-    let response = client().get(cinema.movie(1)).send().await.unwrap();
-    assert_eq!(response.status(), 200);
+    let response = ranged(&cinema.movie(1), "bytes=0-", "player").await;
+    assert!(response.status().is_success());
     assert!(response.bytes().await.is_err());
     cinema.upstream.set_fault(MOVIE, None);
     assert_eq!(ranged(&cinema.movie(1), "bytes=0-9", "player").await.status(), 206);

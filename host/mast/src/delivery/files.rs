@@ -2,7 +2,7 @@
 //! that of channels: credentials, lineup, policies, connections; only then is the upstream asked.
 //!
 //! A player opens a file many times, piece by piece and sometimes twice at once: all requests of one device for one file are one
-//! connection, which lives while bytes are taken and [`PATIENCE`] longer.
+//! connection, which lives while one of them is under way and [`PATIENCE`] longer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,11 @@ use super::viewer::Viewer;
 use super::{Shared, State};
 use crate::catalog::PlayableFile;
 use crate::metrics::{Metrics, RouteClass};
-use crate::sessions::lease::{Kind, Lease, Leases, Wanted};
+use crate::sessions::lease::{Kind, Share, Wanted};
 use crate::tuner::{Feed, FileRequest, OpenFile};
 
 /// How long a connection lives on when nothing is asked for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The same while an upstream is asked.
-const OPENING: Duration = Duration::from_secs(120);
 /// An upstream or a player that moves nothing for this long has gone; players of paused films come back with a range.
 const SILENCE: Duration = Duration::from_secs(300);
 
@@ -140,31 +138,20 @@ async fn open(
     play(shared, &file, &request, guard).await
 }
 
-/// A request's share in the connection: whether it plays, fails or is given up, the others of the same player go on. A failure ends nothing
-/// but itself, and who is alone leaves the connection to expire.
-struct Share(Arc<Lease<Feed>>);
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.0.lasts(PATIENCE);
-    }
-}
-
 async fn play(
     shared: &Arc<Shared>,
     file: &PlayableFile,
     request: &FileRequest,
     guard: LeaseGuard,
 ) -> Result<Response<Body>, DeliveryError> {
-    let share = Share(guard.keep());
-    share.0.lasts(OPENING);
+    // Whether it plays, fails or is given up, the others of the same player go on.
+    let share = Share::of(guard.keep(), Arc::clone(&shared.leases));
+    share.lasts(PATIENCE);
     let opened = shared.deps.files.open(file, request).await?;
-    shared.leases.touch(share.0.channel, share.0.id);
     let mut response = head(&opened);
     let taken = Taken {
         file: opened,
-        lease: Arc::clone(&share.0),
-        leases: Arc::clone(&shared.leases),
+        share,
         shutdown: shared.shutdown.clone(),
         metrics: shared.deps.metrics.clone(),
     };
@@ -220,28 +207,25 @@ fn media_type(headers: &[(String, String)]) -> HeaderValue {
 /// What a response owns while its bytes are taken.
 struct Taken {
     file: OpenFile,
-    lease: Arc<Lease<Feed>>,
-    leases: Arc<Leases<Feed>>,
+    share: Share<Feed>,
     shutdown: CancellationToken,
     metrics: Metrics,
 }
 
 impl Taken {
     async fn next(&mut self) -> Result<Option<axum::body::Bytes>, std::io::Error> {
-        // Whoever takes bytes is there; where another device has got the connection meanwhile, this one ends.
-        if self.leases.touch(self.lease.channel, self.lease.id).is_none() {
+        if !self.share.lives() {
             return Err(ended());
         }
         let chunk = tokio::select! {
             chunk = tokio::time::timeout(SILENCE, self.file.chunk()) => chunk,
-            () = self.lease.ended.cancelled() => return Err(ended()),
+            () = self.share.ended.cancelled() => return Err(ended()),
             () = self.shutdown.cancelled() => return Err(ended()),
         };
         let chunk = chunk.map_err(|_| ended())?.map_err(|_| std::io::Error::other("the upstream broke off"))?;
         if let Some(bytes) = &chunk {
             self.metrics.bytes_sent(RouteClass::File, bytes.len() as u64);
-            self.lease.sent(bytes.len() as u64);
-            self.leases.touch(self.lease.channel, self.lease.id);
+            self.share.sent(bytes.len() as u64);
         }
         Ok(chunk)
     }

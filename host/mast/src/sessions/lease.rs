@@ -9,7 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,8 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::events::Events;
 
+mod share;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use share::Share;
 
 /// An HLS lease lives at least this long without a request, however short the segments are.
 const SHORTEST: Duration = Duration::from_secs(10);
@@ -45,7 +48,7 @@ pub(crate) enum Kind {
     Hls,
     /// With its socket.
     Continuous,
-    /// As HLS does: a player asks for a file piece by piece.
+    /// A while after its last request: a player asks for a file piece by piece, and sometimes twice at once ([`Share`]).
     File,
 }
 
@@ -77,6 +80,8 @@ pub(crate) struct Lease<T> {
     pub(crate) user_agent: Box<str>,
     pub(crate) since: Timestamp,
     bytes: AtomicU64,
+    /// Requests that are under way, of a file.
+    shares: AtomicU32,
     /// Milliseconds after `Leases::epoch`.
     granted: u64,
     /// Milliseconds after `Leases::epoch`.
@@ -192,8 +197,8 @@ impl<T> Leases<T> {
 
     fn alive(&self, lease: &Lease<T>) -> bool {
         let silent = self.now().saturating_sub(lease.seen.load(Ordering::Relaxed));
-        !lease.ended.is_cancelled()
-            && (lease.kind == Kind::Continuous || silent <= lease.patience.load(Ordering::Relaxed))
+        let held = lease.kind == Kind::Continuous || lease.shares.load(Ordering::Relaxed) > 0;
+        !lease.ended.is_cancelled() && (held || silent < lease.patience.load(Ordering::Relaxed))
     }
 
     /// Whether a device that asks for something else gives up this lease of its own.
@@ -271,6 +276,7 @@ impl<T> Leases<T> {
             user_agent: wanted.user_agent.into(),
             since: Timestamp::now(),
             bytes: AtomicU64::new(0),
+            shares: AtomicU32::new(0),
             granted: self.now(),
             seen: AtomicU64::new(self.now()),
             // Until the channel plays, the request that waits for it keeps the lease; `hold` sets the real value.

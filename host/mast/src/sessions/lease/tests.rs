@@ -71,6 +71,34 @@ async fn an_hls_lease_expires_and_lets_go_of_its_channel() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_files_lease_lives_with_its_requests_and_a_while_longer() {
+    let fixture = Fixture::new();
+    let leases = Arc::clone(&fixture.leases);
+    let share = || {
+        let lease = fixture.grant(wanted(1, 1, Kind::File, 1)).expect("granted");
+        lease.lasts(Duration::from_secs(10));
+        Share::of(lease, Arc::clone(&leases))
+    };
+    drop(share());
+    assert_eq!(leases.in_use(LINE), 0, "nothing of it played");
+    let (first, second) = (share(), share());
+    second.sent(1);
+    drop(second);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(first.lives(), "a paused film keeps its connection while its socket is open");
+    assert_eq!(leases.in_use(LINE), 1);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    drop(first);
+    tokio::time::advance(Duration::from_secs(9)).await;
+    assert_eq!(leases.in_use(LINE), 1, "its player may come back");
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert_eq!(leases.in_use(LINE), 0);
+    let kicked = share();
+    assert_eq!(leases.kick(|_| true), 1);
+    assert!(!kicked.lives());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_same_device_and_channel_is_one_connection() {
     let fixture = Fixture::new();
     let first = fixture.grant(wanted(1, 1, Kind::Hls, 1)).expect("granted");
