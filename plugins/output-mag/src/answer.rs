@@ -1,7 +1,8 @@
 //! The envelope around every answer: `{"js": ..., "text": ""}`, always with 200, because boxes take anything else for a broken connection.
 
 use mast_sdk::output::Response;
-use mast_sdk::{Result, log};
+use mast_sdk::{Error, Result, log};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 fn start(response: &mut Response<'_>) -> Result<()> {
@@ -25,6 +26,12 @@ pub(crate) fn written(
     response.write(format!("{{\"js\":{before}").as_bytes())?;
     write(response)?;
     response.write(format!("{after},\"text\":\"\"}}").as_bytes())
+}
+
+/// Appends a record to what is being written.
+pub(crate) fn record(out: &mut Vec<u8>, record: &impl Serialize) -> Result<()> {
+    serde_json::to_writer(out, record)
+        .map_err(|error| Error::internal(format!("a record could not be written: {error}")))
 }
 
 /// The box has not shown who it is. It makes a new handshake then.

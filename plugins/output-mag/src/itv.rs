@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use mast_sdk::output::{Channel, Filter, Response};
 use mast_sdk::{Result, clock, pair};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::boxes::{self, Favourites};
@@ -60,60 +61,63 @@ fn genres(call: &Call<'_>, response: &mut Response<'_>) -> Result<()> {
     answer::js(response, &json!(genres))
 }
 
-/// A channel as boxes read it. Numbers are texts: some imitators refuse the whole list otherwise.
-fn entry(channel: &Channel, favourites: &HashSet<u32>) -> Value {
+/// What is the same in every channel.
+const FIXED: &str = concat!(
+    r#""cost":"0","count":"0","status":1,"base_ch":"1","service_id":"","bonus_ch":"0","volume_correction":"0","mc_cmd":"","#,
+    r#""enable_tv_archive":0,"tv_archive_duration":0,"archive":0,"wowza_tmp_link":"0","wowza_dvr":"0","use_http_tmp_link":"1","#,
+    r#""use_load_balancing":"0","monitoring_status":"1","correct_time":"0","nimble_dvr":"0","allow_pvr":"","allow_local_pvr":"1","#,
+    r#""allow_remote_pvr":"","modified":"","allow_local_timeshift":"1","nginx_secure_link":"0","open":1,"lock":0,"pvr":0,"epg":[]"#,
+);
+/// What is the same in the one command of every channel.
+const FIXED_OF_COMMAND: &str = concat!(
+    r#""priority":"0","status":"1","use_http_tmp_link":"1","wowza_tmp_link":"0","use_load_balancing":"0","user_agent_filter":"","#,
+    r#""changed":"","enable_monitoring":"0","monitoring_status":"1","enable_balancer_monitoring":"0","flussonic_tmp_link":"0""#,
+);
+
+/// What differs from channel to channel. Numbers are texts: some imitators refuse the whole list otherwise.
+#[derive(Serialize)]
+struct Entry<'a> {
+    id: &'a str,
+    name: &'a str,
+    number: &'a str,
+    censored: u8,
+    cmd: &'a str,
+    hd: &'a str,
+    tv_genre_id: &'a str,
+    xmltv_id: &'a str,
+    logo: &'a str,
+    fav: u8,
+    cur_playing: &'a str,
+}
+
+/// Appends a channel as boxes read it. Most of it is the same for all, and is copied: this is done for every channel of a lineup.
+fn write(out: &mut Vec<u8>, channel: &Channel, favourites: &HashSet<u32>, playing: &str) -> Result<()> {
     let attr = |name: &str| pair(&channel.attrs, name);
     let id = channel.id.to_string();
     let cmd = format!("ffrt http://localhost/ch/{id}");
-    let adult = u8::from(attr("adult") == Some("true"));
     let quality = attr("quality").unwrap_or(&channel.name);
     let hd = quality.split(|c: char| !c.is_alphanumeric()).any(|word| ["HD", "FHD", "UHD", "4K"].contains(&word));
-    json!({
-        "id": id,
-        "name": channel.name,
-        "number": channel.number.to_string(),
-        "censored": adult,
-        "cmd": cmd,
-        "cmds": [{
-            "id": id, "ch_id": id, "priority": "0", "url": cmd, "status": "1", "use_http_tmp_link": "1",
-            "wowza_tmp_link": "0", "use_load_balancing": "0", "user_agent_filter": "", "changed": "",
-            "enable_monitoring": "0", "monitoring_status": "1", "enable_balancer_monitoring": "0", "flussonic_tmp_link": "0",
-        }],
-        "cost": "0",
-        "count": "0",
-        "status": 1,
-        "hd": u8::from(hd).to_string(),
-        "tv_genre_id": channel.category.to_string(),
-        "base_ch": "1",
-        "xmltv_id": channel.epg_id,
-        "service_id": "",
-        "bonus_ch": "0",
-        "volume_correction": "0",
-        "mc_cmd": "",
-        "enable_tv_archive": 0,
-        "tv_archive_duration": 0,
-        "archive": 0,
-        "wowza_tmp_link": "0",
-        "wowza_dvr": "0",
-        "use_http_tmp_link": "1",
-        "use_load_balancing": "0",
-        "monitoring_status": "1",
-        "logo": channel.logo,
-        "correct_time": "0",
-        "nimble_dvr": "0",
-        "allow_pvr": "",
-        "allow_local_pvr": "1",
-        "allow_remote_pvr": "",
-        "modified": "",
-        "allow_local_timeshift": "1",
-        "nginx_secure_link": "0",
-        "open": 1,
-        "lock": 0,
-        "fav": u8::from(favourites.contains(&channel.id)),
-        "pvr": 0,
-        "cur_playing": "",
-        "epg": [],
-    })
+    let entry = Entry {
+        id: &id,
+        name: &channel.name,
+        number: &channel.number.to_string(),
+        censored: u8::from(attr("adult") == Some("true")),
+        cmd: &cmd,
+        hd: if hd { "1" } else { "0" },
+        tv_genre_id: &channel.category.to_string(),
+        xmltv_id: &channel.epg_id,
+        logo: &channel.logo,
+        fav: u8::from(favourites.contains(&channel.id)),
+        cur_playing: playing,
+    };
+    answer::record(out, &entry)?;
+    // The object goes on behind its last member; nothing of what follows needs an escape.
+    out.pop();
+    let cmds = format!(r#","cmds":[{{"id":"{id}","ch_id":"{id}","url":"{cmd}",{FIXED_OF_COMMAND}}}],"#);
+    for part in [&cmds, FIXED, "}"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    Ok(())
 }
 
 fn is_radio(channel: &Channel) -> bool {
@@ -127,22 +131,15 @@ fn favourite_set(call: &Call<'_>) -> Result<HashSet<u32>> {
 /// All channels, written as they are read. From here on the box knows this version of the lineup.
 fn all(call: &Call<'_>, response: &mut Response<'_>) -> Result<()> {
     let favourites = favourite_set(call)?;
-    let mut total = 0;
-    answer::written(response, ("{\"data\":[", ""), |response| {
+    listing::written(response, 0, |records| {
+        let mut total = 0;
         for batch in call.line.lineup(&Filter::of("live")) {
             for channel in &batch {
-                let separator = if total == 0 { "" } else { "," };
-                total += 1;
-                let text = format!("{separator}{}", entry(channel, &favourites));
-                response.buffer().extend_from_slice(text.as_bytes());
-                response.flush_full()?;
+                records.push(|out| write(out, channel, &favourites, ""))?;
             }
+            total += batch.len();
         }
-        let end = format!(
-            "],\"total_items\":{total},\"max_page_items\":{},\"selected_item\":0,\"cur_page\":0}}",
-            listing::PAGE
-        );
-        response.write(end.as_bytes())
+        Ok(total)
     })
 }
 
@@ -161,18 +158,15 @@ fn ordered(call: &Call<'_>, radio: bool, response: &mut Response<'_>) -> Result<
     let listing = Listing { contents: &["live"], category, order, page, wanted: &wanted };
     let found = listing.read(&call.line);
     let now = clock::now();
-    let records: Vec<Value> = found
-        .records
-        .iter()
-        .map(|(_, channel)| {
-            let mut entry = entry(channel, &favourites);
+    listing::written(response, page, |records| {
+        for (_, channel) in &found.records {
             let playing =
                 call.line.guide(Some(channel.id), now, now + 1).next().and_then(|batch| batch.into_iter().next());
-            entry["cur_playing"] = json!(playing.map(|programme| programme.title).unwrap_or_default());
-            entry
-        })
-        .collect();
-    answer::js(response, &listing::json(found.total, page, &records))
+            let title = playing.map(|programme| programme.title).unwrap_or_default();
+            records.push(|out| write(out, channel, &favourites, &title))?;
+        }
+        Ok(found.total)
+    })
 }
 
 /// The category of a request; none for all.
@@ -184,12 +178,14 @@ pub(crate) fn category(asked: &str) -> Option<u32> {
 fn favourites(call: &Call<'_>, response: &mut Response<'_>) -> Result<()> {
     let ids = Favourites::Live.get(&call.mac)?;
     let set: HashSet<u32> = ids.iter().copied().collect();
-    let records: Vec<Value> = ids
-        .iter()
-        .filter_map(|id| call.line.find(*id, &Filter::of("live")))
-        .map(|channel| entry(&channel, &set))
-        .collect();
-    answer::js(response, &listing::json(records.len(), 1, &records))
+    listing::written(response, 1, |records| {
+        let mut total = 0;
+        for channel in ids.iter().filter_map(|id| call.line.find(*id, &Filter::of("live"))) {
+            records.push(|out| write(out, &channel, &set, ""))?;
+            total += 1;
+        }
+        Ok(total)
+    })
 }
 
 fn ids(call: &Call<'_>, response: &mut Response<'_>) -> Result<()> {

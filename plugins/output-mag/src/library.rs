@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::boxes::Favourites;
 use crate::itv::{category, number_after};
-use crate::listing::{self, Listing, Order};
+use crate::listing::{self, Listing, Order, Records};
 use crate::{Call, answer};
 
 pub(crate) fn vod(call: &Call<'_>, action: &str, response: &mut Response<'_>) -> Result<()> {
@@ -58,12 +58,9 @@ fn ordered(call: &Call<'_>, contents: &[&str], response: &mut Response<'_>) -> R
     let page = listing::page(call.number("p"));
     match id("movie_id") {
         None => list(call, contents, page, response),
-        Some(movie) => {
-            let records = inside(call, movie, season(call.field("season_id")), id("episode_id"));
-            let of_page: Vec<Value> =
-                records.iter().skip((page - 1) * listing::PAGE).take(listing::PAGE).cloned().collect();
-            answer::js(response, &listing::json(records.len(), page, &of_page))
-        }
+        Some(movie) => listing::written(response, page, |records| {
+            inside(call, movie, (season(call.field("season_id")), id("episode_id")), page, records)
+        }),
     }
 }
 
@@ -82,10 +79,10 @@ fn list(call: &Call<'_>, contents: &[&str], page: usize, response: &mut Response
     let first = Some(call.field("abc")).filter(|letter| !["", "*"].contains(letter)).map(str::to_lowercase);
     let year = Some(call.field("years")).filter(|year| !["", "*", "0"].contains(year));
     let wanted = |record: &Channel| {
-        let name = record.name.to_lowercase();
+        let name = || record.name.to_lowercase();
         (!only_favourites || favourites.contains(&record.id))
-            && (search.is_empty() || name.contains(&search))
-            && first.as_ref().is_none_or(|first| name.starts_with(first))
+            && (search.is_empty() || name().contains(&search))
+            && first.as_ref().is_none_or(|first| name().starts_with(first))
             && year.is_none_or(|year| pair(&record.attrs, "year") == Some(year))
     };
     let order = match call.field("sortby") {
@@ -96,16 +93,14 @@ fn list(call: &Call<'_>, contents: &[&str], page: usize, response: &mut Response
     };
     let listing = Listing { contents, category: category(call.field("category")), order, page, wanted: &wanted };
     let found = listing.read(&call.line);
-    let records: Vec<Value> = found
-        .records
-        .iter()
-        .map(|(content, record)| {
+    listing::written(response, page, |records| {
+        for (content, record) in &found.records {
             let mut entry = entry(record, content == "series");
             entry["fav"] = json!(u8::from(favourites.contains(&record.id)));
-            entry
-        })
-        .collect();
-    answer::js(response, &listing::json(found.total, page, &records))
+            records.push(|out| answer::record(out, &entry))?;
+        }
+        Ok(found.total)
+    })
 }
 
 /// A movie or a series as boxes read it.
@@ -169,44 +164,56 @@ fn entry(record: &Channel, is_series: bool) -> Value {
     found
 }
 
-/// What is inside of a movie or a series: a file, seasons, episodes, or the file of an episode.
-fn inside(call: &Call<'_>, id: u32, season: Option<u32>, episode: Option<u32>) -> Vec<Value> {
+/// Writes what is inside of a movie or a series: a file, seasons, episodes, or the file of an episode. Says how many there are on all pages.
+fn inside(
+    call: &Call<'_>,
+    id: u32,
+    (season, episode): (Option<u32>, Option<u32>),
+    page: usize,
+    records: &mut Records<'_, '_>,
+) -> Result<usize> {
     if let Some(movie) = call.line.find(id, &Filter::of("movie")) {
-        let mut file = entry(&movie, false);
-        file["is_file"] = json!(true);
-        return vec![file];
+        return records.push_page(page, std::iter::once(movie), |movie| {
+            let mut file = entry(movie, false);
+            file["is_file"] = json!(true);
+            file
+        });
     }
-    let Some(series) = call.line.find(id, &Filter::of("series")) else { return Vec::new() };
+    let Some(series) = call.line.find(id, &Filter::of("series")) else { return Ok(0) };
     let all = call.line.episodes(id).flatten();
     match (season, episode) {
-        (None, None) => seasons(&series, all),
+        (None, None) => records.push_page(page, seasons(all).into_iter(), |known| of_season(&series, known)),
         (_, Some(wanted)) => {
-            all.filter(|known| known.id == wanted).map(|known| of_episode(&series, &known, "is_file")).collect()
+            let all = all.filter(|known| known.id == wanted);
+            records.push_page(page, all, |known| of_episode(&series, known, "is_file"))
         }
         (Some(season), None) => {
-            all.filter(|known| known.season == season).map(|known| of_episode(&series, &known, "is_episode")).collect()
+            let all = all.filter(|known| known.season == season);
+            records.push_page(page, all, |known| of_episode(&series, known, "is_episode"))
         }
     }
 }
 
-fn seasons(series: &Channel, episodes: impl Iterator<Item = Episode>) -> Vec<Value> {
+/// The numbers of the episodes of each season.
+fn seasons(episodes: impl Iterator<Item = Episode>) -> BTreeMap<u32, Vec<u32>> {
     let mut seasons: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for episode in episodes {
         seasons.entry(episode.season).or_default().push(episode.number);
     }
-    let of_season = |(season, episodes): (u32, Vec<u32>)| {
-        let mut found = entry(series, true);
-        found["id"] = json!(format!("{}:{season}", series.id));
-        found["video_id"] = json!(series.id.to_string());
-        found["is_season"] = json!(true);
-        found["season_number"] = json!(season.to_string());
-        found["season_series"] = json!(episodes.len());
-        found["name"] = json!(if season == 0 { "Specials".to_owned() } else { format!("Season {season}") });
-        found["cmd"] = json!(format!("/media/season_{}_{season}.mpg", series.id));
-        found["series"] = json!(episodes);
-        found
-    };
-    seasons.into_iter().map(of_season).collect()
+    seasons
+}
+
+fn of_season(series: &Channel, (season, episodes): &(u32, Vec<u32>)) -> Value {
+    let mut found = entry(series, true);
+    found["id"] = json!(format!("{}:{season}", series.id));
+    found["video_id"] = json!(series.id.to_string());
+    found["is_season"] = json!(true);
+    found["season_number"] = json!(season.to_string());
+    found["season_series"] = json!(episodes.len());
+    found["name"] = json!(if *season == 0 { "Specials".to_owned() } else { format!("Season {season}") });
+    found["cmd"] = json!(format!("/media/season_{}_{season}.mpg", series.id));
+    found["series"] = json!(episodes);
+    found
 }
 
 /// An episode, as one of the list (`is_episode`) or as what is played (`is_file`).

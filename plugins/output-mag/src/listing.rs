@@ -1,8 +1,11 @@
 //! Pages of long lists. A list is read through its cursor; what is kept of it is the page, or, where it has to be sorted, a short key
-//! for each record.
+//! for each record. Records are written one by one: a list of all channels has a hundred megabytes and more.
 
-use mast_sdk::output::{Channel, Filter, Line};
-use serde_json::{Value, json};
+use mast_sdk::Result;
+use mast_sdk::output::{Channel, Filter, Line, Response};
+use serde::Serialize;
+
+use crate::answer;
 
 /// What boxes show at once.
 pub(crate) const PAGE: usize = 14;
@@ -46,14 +49,53 @@ pub(crate) fn page(asked: Option<usize>) -> usize {
     asked.unwrap_or(1).clamp(1, usize::MAX / PAGE)
 }
 
-/// A page in the form that boxes expect.
-pub(crate) fn json(total: usize, page: usize, records: &[Value]) -> Value {
-    json!({
-        "total_items": total,
-        "max_page_items": PAGE,
-        "selected_item": 0,
-        "cur_page": page,
-        "data": records,
+/// The records of an answer that is being written.
+pub(crate) struct Records<'r, 'a> {
+    response: &'r mut Response<'a>,
+    first: bool,
+}
+
+impl Records<'_, '_> {
+    /// Adds the record that `write` appends.
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<()>) -> Result<()> {
+        let out = self.response.buffer();
+        if !self.first {
+            out.push(b',');
+        }
+        self.first = false;
+        write(out)?;
+        self.response.flush_full()
+    }
+
+    /// Adds those of `all` that are on the page, and says how many there are on all pages.
+    pub(crate) fn push_page<T, S: Serialize>(
+        &mut self,
+        page: usize,
+        all: impl Iterator<Item = T>,
+        entry: impl Fn(&T) -> S,
+    ) -> Result<usize> {
+        let mut total = 0;
+        for record in all {
+            if ((page - 1) * PAGE..page * PAGE).contains(&total) {
+                self.push(|out| answer::record(out, &entry(&record)))?;
+            }
+            total += 1;
+        }
+        Ok(total)
+    }
+}
+
+/// A page in the form that boxes expect. `write` adds its records and says how many there are on all pages.
+pub(crate) fn written(
+    response: &mut Response<'_>,
+    page: usize,
+    write: impl FnOnce(&mut Records<'_, '_>) -> Result<usize>,
+) -> Result<()> {
+    answer::written(response, ("{\"data\":[", "}"), |response| {
+        let total = write(&mut Records { response, first: true })?;
+        let end =
+            format!("],\"total_items\":{total},\"max_page_items\":{PAGE},\"selected_item\":0,\"cur_page\":{page}");
+        response.write(end.as_bytes())
     })
 }
 

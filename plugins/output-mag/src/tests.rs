@@ -111,6 +111,38 @@ fn another_device_neither_gets_in_nor_puts_the_box_out() {
     assert_eq!(ask(&host, &thief, "itv", "get_genres", &[]), REFUSED);
 }
 
+/// Tokens are kept, not computed: one is in use, and a new one takes its place.
+fn good(host: &Installed, token: &str) -> bool {
+    ask(host, token, "itv", "get_genres", &[]) != REFUSED
+}
+
+#[test]
+fn a_renewed_token_of_a_locked_box_lives_until_the_new_one_has_its_profile() {
+    let host = bound();
+    let old = opened(&host);
+    let skipped = handshake(&host, MAC);
+    let new = handshake(&host, MAC);
+    assert_eq!((good(&host, &old), good(&host, &skipped), good(&host, &new)), (true, false, false));
+    assert_eq!(profile(&host, &new, &DEVICE), 0);
+    assert!(good(&host, &new));
+    for gone in [&old, &skipped] {
+        assert!(!good(&host, gone));
+        assert_eq!(ask(&host, gone, "stb", "get_profile", &DEVICE), REFUSED, "it does not come back");
+    }
+}
+
+#[test]
+fn a_renewed_token_of_a_box_without_a_lock_ends_with_the_handshake() {
+    for (config, device) in [(json!({ "lock": "off" }), &DEVICE[..]), (json!({}), &[])] {
+        let host = host().device(MAC, line()).config(config.clone()).install();
+        let old = handshake(&host, MAC);
+        assert_eq!(profile(&host, &old, device), 0);
+        let new = handshake(&host, MAC);
+        assert_eq!((good(&host, &old), good(&host, &new)), (false, true), "{config}");
+        assert_eq!(ask(&host, &old, "stb", "get_profile", device), REFUSED);
+    }
+}
+
 #[test]
 fn the_operator_opens_locks() {
     for (config, expected) in [
@@ -206,6 +238,66 @@ fn channels_and_their_pages() {
     assert_eq!(ids(&[("fav", "1")], "itv"), (2, 2, "101".into()));
     ask(&host, &token, "itv", "set_last_id", &[("id", "103")]);
     assert_eq!(js(&ask(&host, &token, "itv", "get_last_id", &[])), "103");
+}
+
+/// Boxes and their imitators stop at a member that is missing or of another type.
+#[test]
+fn a_channel_has_every_member() {
+    let name = "4K \"Sport\" \\ \u{1}\n\u{2028}é";
+    let channels = line()
+        .channel_with(501, name, "\"", |channel| {
+            channel.epg_id = "sport\".uk".into();
+            channel.logo = "http://logos.example/a?b=\"".into();
+            channel.attrs.push(("adult".into(), "true".into()));
+        })
+        .channel_with(502, "Plain HD", "News", |channel| channel.attrs.push(("quality".into(), "SD".into())))
+        .programme(Programme {
+            channel: 501,
+            start: NOW - 60,
+            stop: NOW + 600,
+            title: "\"Live\"\t".into(),
+            sub_title: String::new(),
+            description: String::new(),
+            attrs: Vec::new(),
+        });
+    let host = host().device(MAC, channels).kv(&format!("live/{MAC}"), "501").install();
+    let token = opened(&host);
+    let expected = |id: &str, number: &str, playing: &str| {
+        let special = id == "501";
+        json!({
+            "id": id, "number": number, "name": if special { name } else { "Plain HD" }, "censored": u8::from(special),
+            "cmd": format!("ffrt http://localhost/ch/{id}"),
+            "cmds": [{
+                "id": id, "ch_id": id, "priority": "0", "url": format!("ffrt http://localhost/ch/{id}"), "status": "1",
+                "use_http_tmp_link": "1", "wowza_tmp_link": "0", "use_load_balancing": "0", "user_agent_filter": "",
+                "changed": "", "enable_monitoring": "0", "monitoring_status": "1", "enable_balancer_monitoring": "0",
+                "flussonic_tmp_link": "0",
+            }],
+            "cost": "0", "count": "0", "status": 1, "hd": if special { "1" } else { "0" },
+            "tv_genre_id": if special { "5" } else { "1" }, "base_ch": "1",
+            "xmltv_id": if special { "sport\".uk" } else { "" }, "service_id": "", "bonus_ch": "0",
+            "volume_correction": "0", "mc_cmd": "", "enable_tv_archive": 0, "tv_archive_duration": 0, "archive": 0,
+            "wowza_tmp_link": "0", "wowza_dvr": "0", "use_http_tmp_link": "1", "use_load_balancing": "0",
+            "monitoring_status": "1", "logo": if special { "http://logos.example/a?b=\"" } else { "" },
+            "correct_time": "0", "nimble_dvr": "0", "allow_pvr": "", "allow_local_pvr": "1", "allow_remote_pvr": "",
+            "modified": "", "allow_local_timeshift": "1", "nginx_secure_link": "0", "open": 1, "lock": 0,
+            "fav": u8::from(special), "pvr": 0, "cur_playing": playing, "epg": [],
+        })
+    };
+    let list = |action: &str, page: &str| js(&ask(&host, &token, "itv", action, &[("p", page)]));
+    let all = list("get_all_channels", "");
+    assert_eq!((&all["data"][31], &all["data"][32]), (&expected("501", "32", ""), &expected("502", "33", "")));
+    let page = list("get_ordered_list", "3");
+    let playing = expected("501", "32", "\"Live\"\t");
+    assert_eq!((&page["data"][3], &page["data"][4]), (&playing, &expected("502", "33", "")));
+    let favourites = list("get_all_fav_channels", "3");
+    assert_eq!(favourites["data"], json!([expected("501", "32", "")]));
+    for (list, total, page) in [(all, 33, 0), (page, 33, 3), (favourites, 1, 1)] {
+        let members = list.as_object().unwrap().iter().filter(|(name, _)| *name != "data");
+        let members: Value = members.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let expected = json!({ "total_items": total, "max_page_items": 14, "selected_item": 0, "cur_page": page });
+        assert_eq!(members, expected);
+    }
 }
 
 #[test]
