@@ -22,7 +22,7 @@ mod status;
 mod supervisor;
 mod tasks;
 
-pub use changes::{ChangedNames, SourceChanges};
+pub use changes::{ChangedNames, ChangedRecords, SourceChanges};
 pub use editing::{
     Bouquet, BouquetPatch, CategoryEdit, CategoryPatch, ChannelEdit, ChannelPatch, DedupeBy, EditError, Effect, Rule,
     Rules,

@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use mast_model::{Category, Channel};
-use mast_store::{ImportedCatalog, ImportedChannel};
+use mast_model::{Category, Channel, Title, TitleKind, VodCategory};
+use mast_store::ImportedCatalog;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 const MOST_NAMES: usize = 100;
 /// Names of each kind in the log.
 const LOGGED: usize = 5;
-/// Lineups with fewer channels may lose them all but one.
+/// Where there were fewer, all but one may go.
 const SMALL: usize = 20;
 
 /// What a refresh changed, or would have.
@@ -26,17 +26,33 @@ pub struct SourceChanges {
     pub at: Timestamp,
     /// Whether it was taken over.
     pub accepted: bool,
-    /// Channels that were not there before.
-    pub added: ChangedNames,
-    /// Channels that are not there any more.
-    pub removed: ChangedNames,
-    /// Channels with another name, written `old -> new`.
-    pub renamed: ChangedNames,
-    /// Channels in another category.
-    pub moved: ChangedNames,
+    /// Of the channels.
+    #[serde(flatten)]
+    pub channels: ChangedRecords,
+    /// Of the movies.
+    pub movies: ChangedRecords,
+    /// Of the series.
+    pub series: ChangedRecords,
 }
 
-/// Channels that something happened to.
+/// What became of the channels, the movies or the series of a source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChangedRecords {
+    /// Those that were not there before.
+    pub added: ChangedNames,
+    /// Those that are not there any more.
+    pub removed: ChangedNames,
+    /// Those with another name, written `old -> new`.
+    pub renamed: ChangedNames,
+    /// Those in another category.
+    pub moved: ChangedNames,
+    #[serde(skip)]
+    before: usize,
+    #[serde(skip)]
+    after: usize,
+}
+
+/// What something happened to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ChangedNames {
     /// How many.
@@ -54,82 +70,139 @@ impl ChangedNames {
     }
 }
 
-impl SourceChanges {
+/// What a source delivered last, without edits.
+#[derive(Default)]
+pub(super) struct LastLineup {
+    pub(super) channels: Vec<Arc<Channel>>,
+    pub(super) categories: Vec<Arc<Category>>,
+    pub(super) titles: Vec<Arc<Title>>,
+    pub(super) title_categories: Vec<Arc<VodCategory>>,
+}
+
+/// A channel or a title, as far as it is compared.
+struct Entry<'a> {
+    key: &'a str,
+    name: &'a str,
+    /// The category's key.
+    category: Option<&'a str>,
+}
+
+impl ChangedRecords {
     /// Compares by the upstream's own keys.
-    pub(super) fn between(
-        (old, old_categories): (&[Arc<Channel>], &[Arc<Category>]),
-        new: &ImportedCatalog,
-        at: Timestamp,
-    ) -> Self {
-        let mut changes = Self {
-            at,
-            accepted: false,
-            added: ChangedNames::default(),
-            removed: ChangedNames::default(),
-            renamed: ChangedNames::default(),
-            moved: ChangedNames::default(),
-        };
-        let mut left: HashMap<&str, &Channel> = old.iter().map(|channel| (channel.key.as_str(), &**channel)).collect();
-        let categories: HashMap<_, &str> = old_categories.iter().map(|one| (one.id, one.key.as_str())).collect();
-        for channel in &new.channels {
-            let ImportedChannel { key, name, category, .. } = channel;
-            let Some(before) = left.remove(key.as_str()) else {
-                changes.added.add(|| name.clone());
+    fn between<'a>(old: impl Iterator<Item = Entry<'a>>, new: impl Iterator<Item = Entry<'a>>) -> Self {
+        let mut changed = Self::default();
+        // With the place where they stood.
+        let mut left: HashMap<&str, (usize, Entry<'a>)> =
+            old.enumerate().map(|(at, entry)| (entry.key, (at, entry))).collect();
+        changed.before = left.len();
+        for Entry { key, name, category } in new {
+            changed.after += 1;
+            let Some((_, before)) = left.remove(key) else {
+                changed.added.add(|| name.to_owned());
                 continue;
             };
-            if before.name != *name {
-                changes.renamed.add(|| format!("{} -> {name}", before.name));
+            if before.name != name {
+                changed.renamed.add(|| format!("{} -> {name}", before.name));
             }
-            if before.category.and_then(|id| categories.get(&id).copied()) != category.as_deref() {
-                changes.moved.add(|| name.clone());
+            if before.category != category {
+                changed.moved.add(|| name.to_owned());
             }
         }
-        // In the order in which they stood.
-        for gone in old.iter().filter(|channel| left.contains_key(channel.key.as_str())) {
-            changes.removed.add(|| gone.name.clone());
-        }
-        changes
+        let mut gone: Vec<_> = left.into_values().collect();
+        gone.sort_unstable_by_key(|(at, _)| *at);
+        gone.iter().for_each(|(_, entry)| changed.removed.add(|| entry.name.to_owned()));
+        changed
+    }
+
+    fn kinds(&self) -> [(&'static str, &ChangedNames); 4] {
+        [("added", &self.added), ("removed", &self.removed), ("renamed", &self.renamed), ("moved", &self.moved)]
+    }
+
+    /// Whether more than `max_loss` percent went.
+    fn lost(&self, max_loss: u8) -> bool {
+        let lost = self.before.saturating_sub(self.after);
+        self.before >= SMALL && lost * 100 > self.before * usize::from(max_loss)
+    }
+}
+
+impl SourceChanges {
+    /// Compares what was there with what is there now.
+    pub(super) fn between(old: &LastLineup, new: &ImportedCatalog, at: Timestamp) -> Self {
+        let categories: HashMap<_, &str> = old.categories.iter().map(|one| (one.id, one.key.as_str())).collect();
+        let channels = ChangedRecords::between(
+            old.channels.iter().map(|channel| Entry {
+                key: &channel.key,
+                name: &channel.name,
+                category: channel.category.and_then(|id| categories.get(&id).copied()),
+            }),
+            new.channels.iter().map(|channel| Entry {
+                key: &channel.key,
+                name: &channel.name,
+                category: channel.category.as_deref(),
+            }),
+        );
+        let categories: HashMap<_, &str> = old.title_categories.iter().map(|one| (one.id, one.key.as_str())).collect();
+        let titles = |kind: TitleKind| {
+            ChangedRecords::between(
+                old.titles.iter().filter(|title| title.kind == kind).map(|title| Entry {
+                    key: &title.key,
+                    name: &title.name,
+                    category: title.category.and_then(|id| categories.get(&id).copied()),
+                }),
+                new.library.titles.iter().filter(|title| title.kind == kind).map(|title| Entry {
+                    key: &title.key,
+                    name: &title.name,
+                    category: title.category.as_deref(),
+                }),
+            )
+        };
+        let (movies, series) = (titles(TitleKind::Movie), titles(TitleKind::Series));
+        Self { at, accepted: false, channels, movies, series }
+    }
+
+    fn of_all(&self) -> [(&'static str, &ChangedRecords); 3] {
+        [("channels", &self.channels), ("movies", &self.movies), ("series", &self.series)]
     }
 
     /// Whether everything stayed.
     pub(super) fn is_empty(&self) -> bool {
-        [&self.added, &self.removed, &self.renamed, &self.moved].iter().all(|kind| kind.count == 0)
+        self.of_all().iter().all(|(_, changed)| changed.kinds().iter().all(|(_, names)| names.count == 0))
+    }
+
+    /// Why the new lineup does not take the place of the old one; none where it does. `max_loss`: percent.
+    pub(super) fn refusal(&self, source: &str, max_loss: u8) -> Option<String> {
+        let (what, ChangedRecords { before, after, .. }) =
+            self.of_all().into_iter().find(|(_, changed)| changed.lost(max_loss))?;
+        Some(format!(
+            "delivered {after} {what} and had {before}, a loss of more than {max_loss} %; kept the old lineup. To take over the new one, \
+             if that is right: mast source accept --name {source}"
+        ))
     }
 }
 
 /// One line for the log.
 impl fmt::Display for SourceChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds =
-            [("added", &self.added), ("removed", &self.removed), ("renamed", &self.renamed), ("moved", &self.moved)];
         let mut separator = "";
-        for (kind, changed) in kinds.into_iter().filter(|(_, changed)| changed.count > 0) {
-            write!(f, "{separator}{} {kind}: ", changed.count)?;
-            let first: Vec<String> = changed.names.iter().take(LOGGED).map(|name| format!("{name:?}")).collect();
-            f.write_str(&first.join(", "))?;
-            if changed.count > LOGGED {
-                f.write_str(" ...")?;
+        for (what, changed) in self.of_all() {
+            for (kind, changed) in changed.kinds().into_iter().filter(|(_, changed)| changed.count > 0) {
+                write!(f, "{separator}{} {what} {kind}: ", changed.count)?;
+                let first: Vec<String> = changed.names.iter().take(LOGGED).map(|name| format!("{name:?}")).collect();
+                f.write_str(&first.join(", "))?;
+                if changed.count > LOGGED {
+                    f.write_str(" ...")?;
+                }
+                separator = "; ";
             }
-            separator = "; ";
         }
         if separator.is_empty() { f.write_str("nothing") } else { Ok(()) }
     }
 }
 
-/// Why a lineup of `new` channels does not take the place of one of `old`; none where it does. `max_loss`: percent.
-pub(super) fn refusal(source: &str, old: usize, new: usize, max_loss: u8) -> Option<String> {
-    let lost = old.saturating_sub(new);
-    (old >= SMALL && lost * 100 > old * usize::from(max_loss)).then(|| {
-        format!(
-            "delivered {new} channels and had {old}, a loss of more than {max_loss} %; kept the old lineup. To take over the new one, if \
-             that is right: mast source accept --name {source}"
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use mast_model::{CategoryId, ChannelId, InstanceId};
+    use mast_model::{CategoryId, ChannelId, InstanceId, TitleId};
+    use mast_store::{ImportedChannel, ImportedTitle};
 
     use super::*;
 
@@ -169,16 +242,19 @@ mod tests {
     }
 
     fn counts(changes: &SourceChanges) -> [usize; 4] {
-        [changes.added.count, changes.removed.count, changes.renamed.count, changes.moved.count]
+        changes.channels.kinds().map(|(_, names)| names.count)
     }
 
     #[test]
     fn channels_are_compared_by_their_keys() {
-        let before = [old("a", "A", Some(1)), old("b", "B", Some(1)), old("c", "C", None)];
-        let categories = [category(1, "news"), category(2, "sports")];
+        let before = LastLineup {
+            channels: vec![old("a", "A", Some(1)), old("b", "B", Some(1)), old("c", "C", None)],
+            categories: vec![category(1, "news"), category(2, "sports")],
+            ..LastLineup::default()
+        };
         let after = |channels: &[ImportedChannel]| {
             let imported = ImportedCatalog { channels: channels.to_vec(), ..ImportedCatalog::default() };
-            SourceChanges::between((&before, &categories), &imported, Timestamp::UNIX_EPOCH)
+            SourceChanges::between(&before, &imported, Timestamp::UNIX_EPOCH)
         };
         let (a, b, c) = (new("a", "A", Some("news")), new("b", "B", Some("news")), new("c", "C", None));
         let same = after(&[c.clone(), a.clone(), b.clone()]);
@@ -193,10 +269,13 @@ mod tests {
             assert_eq!(counts(&after(&channels)), expected, "{channels:?}");
         }
         let changes = after(&[new("a", "AA", Some("sports"))]);
-        assert_eq!(changes.to_string(), r#"2 removed: "B", "C"; 1 renamed: "A -> AA"; 1 moved: "AA""#);
+        assert_eq!(
+            changes.to_string(),
+            r#"2 channels removed: "B", "C"; 1 channels renamed: "A -> AA"; 1 channels moved: "AA""#
+        );
         let many: Vec<ImportedChannel> = (0..300).map(|key| new(&key.to_string(), "N\n", None)).collect();
         let changes = after(&many);
-        assert_eq!((changes.added.count, changes.added.names.len()), (300, MOST_NAMES));
+        assert_eq!((changes.channels.added.count, changes.channels.added.names.len()), (300, MOST_NAMES));
         assert!(changes.to_string().lines().count() == 1 && changes.to_string().len() < 200, "{changes}");
     }
 
@@ -212,7 +291,60 @@ mod tests {
             (100, 98, 1, true),
             (100, 1, 100, false),
         ] {
-            assert_eq!(refusal("s", old, new, max_loss).is_some(), refused, "{old} {new} {max_loss}");
+            let changed = ChangedRecords { before: old, after: new, ..ChangedRecords::default() };
+            assert_eq!(changed.lost(max_loss), refused, "{old} {new} {max_loss}");
         }
+    }
+
+    #[test]
+    fn movies_and_series_are_counted_apart() {
+        let title = |kind, key: usize| ImportedTitle {
+            kind,
+            key: key.to_string(),
+            name: format!("Title {key}"),
+            category: Some("drama".to_owned()),
+            poster: None,
+            file: None,
+            attrs: Vec::new(),
+        };
+        let source = InstanceId::new("s").unwrap();
+        let stood = |kind, key: u32| {
+            Arc::new(Title {
+                id: TitleId(key),
+                source: source.clone(),
+                key: key.to_string(),
+                kind,
+                name: format!("Title {key}"),
+                category: Some(CategoryId(7)),
+                poster: None,
+                file: None,
+                attrs: Vec::new(),
+            })
+        };
+        let (movie, series) = (TitleKind::Movie, TitleKind::Series);
+        let drama = VodCategory {
+            id: CategoryId(7),
+            source: source.clone(),
+            key: "drama".into(),
+            kind: movie,
+            name: "Drama".into(),
+        };
+        let before = LastLineup {
+            titles: (0..40).map(|key| stood(movie, key)).chain((0..30).map(|key| stood(series, key))).collect(),
+            title_categories: vec![Arc::new(drama)],
+            ..LastLineup::default()
+        };
+        let mut imported = ImportedCatalog::default();
+        imported.library.titles =
+            (0..40).map(|key| title(movie, key)).chain((20..30).map(|key| title(series, key))).collect();
+        let changes = SourceChanges::between(&before, &imported, Timestamp::UNIX_EPOCH);
+        assert_eq!(
+            (changes.movies.removed.count, changes.movies.moved.count, changes.series.removed.count),
+            (0, 0, 20)
+        );
+        assert_eq!(changes.series.removed.names[..2], ["Title 0", "Title 1"]);
+        let refusal = changes.refusal("s", 50).expect("two thirds of the series are gone");
+        assert!(refusal.contains("10 series and had 30") && refusal.contains("--name s"), "{refusal}");
+        assert_eq!(changes.refusal("s", 70), None);
     }
 }

@@ -9,8 +9,8 @@ use crate::config::reader::Section;
 /// `[catalog]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogConfig {
-    /// `max_loss`: a refresh that has lost more than this share of a source's channels, where there were at least 20, is not taken over, in
-    /// percent, 1 to 100; 50 by default. 100 takes over everything but an empty one.
+    /// `max_loss`: a refresh that has lost more than this share of a source's channels, movies or series, where there were at least 20, is not taken
+    /// over, in percent, 1 to 100; 50 by default. 100 takes over everything but an empty one.
     pub max_loss: u8,
 }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::changes::{self, SourceChanges};
+use super::changes::SourceChanges;
 use super::import::{Remarks, Staging};
 use super::provider::{self, SourceProvider};
 use super::schedule::Timing;
@@ -165,11 +165,9 @@ impl SourceTask {
                 shared.delivered.touch(&source, now);
                 return Ok(Written::Unchanged);
             };
-            let (channels, categories) = shared.delivered.last_lineup(&source);
-            let mut changes = Box::new(SourceChanges::between((&channels, &categories), &imported, now));
+            let mut changes = Box::new(SourceChanges::between(&shared.delivered.last_lineup(&source), &imported, now));
             let max_loss = if accept { 100 } else { shared.max_loss.load(Ordering::Relaxed) };
-            if let Some(refusal) = changes::refusal(source.as_str(), channels.len(), imported.channels.len(), max_loss)
-            {
+            if let Some(refusal) = changes.refusal(source.as_str(), max_loss) {
                 return Ok(Written::Refused(refusal, changes));
             }
             let record = shared.store.replace_source(&source, imported, now)?;

@@ -8,6 +8,7 @@ use mast_model::{Category, CategoryId, Channel, ChannelId, InstanceId};
 use mast_store::{SourceRecord, Validator};
 use quick_cache::sync::Cache;
 
+use super::changes::LastLineup;
 use super::config::BouquetConfig;
 use super::editing::{ChannelEdit, Edits, Overlay};
 use super::lineup::Lineup;
@@ -110,10 +111,15 @@ impl Delivered {
         })
     }
 
-    /// The channels and categories that a source delivered last, without edits.
-    pub(super) fn last_lineup(&self, source: &InstanceId) -> (Vec<Arc<Channel>>, Vec<Arc<Category>>) {
+    /// Nothing where it delivered nothing yet.
+    pub(super) fn last_lineup(&self, source: &InstanceId) -> LastLineup {
         let source = self.state().sources.get(source).cloned();
-        source.map(|source| (source.channels.clone(), source.categories.clone())).unwrap_or_default()
+        source.map_or_else(LastLineup::default, |source| LastLineup {
+            channels: source.channels.clone(),
+            categories: source.categories.clone(),
+            titles: source.library.titles.clone(),
+            title_categories: source.library.categories.clone(),
+        })
     }
 
     pub(super) fn keep_only(&self, present: BTreeSet<InstanceId>) {

@@ -445,7 +445,10 @@ async fn a_lineup_that_lost_too_much_is_taken_over_when_somebody_says_so() {
     let status = setup.until_status("s", |status| status.error.is_some()).await;
     assert!(status.error.as_ref().unwrap().contains("mast source accept --name s"), "{status:?}");
     let changes = status.last_changes.unwrap();
-    assert_eq!((changes.accepted, changes.removed.count, changes.removed.names[0].as_str()), (false, 21, "K19"));
+    assert_eq!(
+        (changes.accepted, changes.channels.removed.count, changes.channels.removed.names[0].as_str()),
+        (false, 21, "K19")
+    );
     assert_eq!((status.channels, setup.names().len()), (40, 40), "the old lineup stays");
     let dir = setup.end().await;
 
@@ -455,7 +458,7 @@ async fn a_lineup_that_lost_too_much_is_taken_over_when_somebody_says_so() {
     setup.catalog.accept("s").unwrap();
     let status = setup.until_status("s", |status| status.channels == 19).await;
     let changes = status.last_changes.unwrap();
-    assert_eq!((changes.accepted, changes.removed.count, status.error), (true, 21, None));
+    assert_eq!((changes.accepted, changes.channels.removed.count, status.error), (true, 21, None));
     assert!(matches!(setup.catalog.accept("nobody"), Err(EditError::NotFound(_))));
     setup.end().await;
 }

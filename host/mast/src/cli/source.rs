@@ -94,7 +94,13 @@ fn row(source: &Value) -> Vec<String> {
     let changes = &source["last_changes"];
     let changed = match changes {
         Value::Null => String::new(),
-        changes => format!("+{} -{}", changes["added"]["count"], changes["removed"]["count"]),
+        changes => {
+            let sum = |kind: &str| -> u64 {
+                let of_all = [&changes[kind], &changes["movies"][kind], &changes["series"][kind]];
+                of_all.iter().filter_map(|names| names["count"].as_u64()).sum()
+            };
+            format!("+{} -{}", sum("added"), sum("removed"))
+        }
     };
     vec![
         text(&source["source"]),

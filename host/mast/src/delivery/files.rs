@@ -149,12 +149,7 @@ async fn play(
     share.lasts(PATIENCE);
     let opened = shared.deps.files.open(file, request).await?;
     let mut response = head(&opened);
-    let taken = Taken {
-        file: opened,
-        share,
-        shutdown: shared.shutdown.clone(),
-        metrics: shared.deps.metrics.clone(),
-    };
+    let taken = Taken { file: opened, share, shutdown: shared.shutdown.clone(), metrics: shared.deps.metrics.clone() };
     *response.body_mut() = Body::from_stream(futures_util::stream::unfold(Some(taken), |taken| async {
         let mut taken = taken?;
         match taken.next().await {

@@ -24,13 +24,13 @@ fn stopping(channel: u32, device: u8, limit: u32) -> Wanted<'static> {
 }
 
 struct Fixture {
-    leases: Leases<Arc<()>>,
+    leases: Arc<Leases<Arc<()>>>,
     next: AtomicU64,
 }
 
 impl Fixture {
     fn new() -> Self {
-        Self { leases: Leases::new(), next: AtomicU64::new(1) }
+        Self { leases: Arc::new(Leases::new()), next: AtomicU64::new(1) }
     }
 
     fn grant(&self, wanted: Wanted<'_>) -> Option<Arc<Lease<Arc<()>>>> {
