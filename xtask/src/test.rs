@@ -12,6 +12,8 @@ pub(crate) fn test(workspace: &Path, filter: &[String]) -> anyhow::Result<()> {
     setup::setup(workspace, setup::For::Tests)?;
     step("formatting", || run(cargo(workspace).args(["fmt", "--all", "--check"])))?;
     build::plugins(workspace)?;
+    // Also those of other systems: the tidy test looks at them all, without the network.
+    step("dependencies", || run(cargo(workspace).args(["fetch", "--locked"])))?;
     let lints = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     step("lints", || run(cargo(workspace).args(lints)))?;
     let has_nextest = succeeds(cargo(workspace).args(["nextest", "--version"]));

@@ -278,6 +278,29 @@ async fn an_import_can_be_watched_and_cancelled() {
     office.shows("second").await;
 }
 
+/// However long an import takes, whoever asks gets an answer, of the old guide or of the new one, never of both.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_are_answered_while_an_import_runs() {
+    const PROGRAMMES: u64 = 500_000;
+    let server = FileServer::start(guide("first", &["one", "two"], 500)).await;
+    let office = Office::start(&server).await;
+    office.shows("first").await;
+    server.set(guide("second", &["one", "two"], PROGRAMMES));
+    office.post("refresh").await;
+    let mut during = 0;
+    eventually("the second guide is on", async || {
+        let state = office.status().await["state"].clone();
+        let importing = state == "reading" || state == "storing";
+        let titles = office.on_now().await;
+        let of = |version: &str| titles.len() == 2 && titles.iter().all(|title| title.starts_with(version));
+        assert!(of("first") || of("second"), "{titles:?}");
+        during += u32::from(importing && of("first"));
+        of("second").then_some(())
+    })
+    .await;
+    assert!(during >= 1, "nobody was answered while the import ran");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_watched() {
     let mut office = Office::prepare("").await;

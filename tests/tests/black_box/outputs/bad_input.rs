@@ -5,6 +5,7 @@ use std::fmt::Write;
 use mast_tests::{Instance, TestHost, client, eventually, get};
 use mast_upstream::{Text, Upstream};
 
+use super::portal::Box;
 use super::{MAC, Studio, outputs};
 
 /// What parameters must not do anything with.
@@ -179,14 +180,14 @@ async fn a_line_reaches_the_outputs_that_it_may_use_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_categories_and_channels_are_listed_by_every_output() {
-    const CATEGORIES: usize = 3_000;
-    const CHANNELS: usize = 2 * CATEGORIES;
+async fn a_hundred_thousand_channels_in_thousands_of_categories_are_listed_by_every_output() {
+    const CATEGORIES: usize = 4_000;
+    const CHANNELS: usize = 25 * CATEGORIES;
     let upstream = Upstream::start([]).await.unwrap();
     let mut list = String::from("#EXTM3U\n");
     for number in 0..CHANNELS {
         let url = upstream.at(&format!("/{number}.ts"));
-        writeln!(list, "#EXTINF:-1 group-title=\"Group {}\",Channel {number}\n{url}", number / 2).unwrap();
+        writeln!(list, "#EXTINF:-1 group-title=\"Group {}\",Channel {number}\n{url}", number / 25).unwrap();
     }
     upstream.set_text("/playlist.m3u", Text::m3u(list));
     let mut instances = outputs();
@@ -213,4 +214,16 @@ async fn thousands_of_categories_and_channels_are_listed_by_every_output() {
         let (status, text) = get(&host.url(&path)).await;
         assert_eq!((status, text.matches(mark).count()), (200, count), "{path}: {}", &text[..text.len().min(300)]);
     }
+    let mut stb = Box::new(&host, MAC);
+    stb.shake_hands().await;
+    stb.profile().await;
+    let genres = stb.call("type=itv&action=get_genres").await;
+    assert_eq!(genres.as_array().unwrap().len(), CATEGORIES + 1, "with the one of all");
+    let page = stb.call("type=itv&action=get_ordered_list&genre=*&p=3").await;
+    assert_eq!(
+        (page["total_items"].to_string(), page["data"][0]["name"].as_str()),
+        (CHANNELS.to_string(), Some("Channel 28"))
+    );
+    let all = stb.call("type=itv&action=get_all_channels").await;
+    assert_eq!(all["data"].as_array().unwrap().len(), CHANNELS);
 }

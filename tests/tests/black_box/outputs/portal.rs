@@ -1,26 +1,26 @@
 //! The MAG portal as a box speaks it, its page in a browser, what operators tell boxes, and discovery of HDHomeRun tuners.
 
 use mast_tests::players::fill_in;
-use mast_tests::{client, get};
+use mast_tests::{TestHost, client, get};
 use serde_json::{Value, json};
 
 use super::{MAC, Studio};
 
 /// A set-top box.
-struct Box<'a> {
-    studio: &'a Studio,
+pub(super) struct Box<'a> {
+    host: &'a TestHost,
     mac: &'a str,
     token: String,
 }
 
 impl<'a> Box<'a> {
-    fn new(studio: &'a Studio, mac: &'a str) -> Self {
-        Self { studio, mac, token: String::new() }
+    pub(super) fn new(host: &'a TestHost, mac: &'a str) -> Self {
+        Self { host, mac, token: String::new() }
     }
 
     /// The text that a call answers.
     async fn text(&self, call: &str) -> String {
-        let url = self.studio.host.url(&format!("/stalker_portal/server/load.php?{call}&JsHttpRequest=1-xml"));
+        let url = self.host.url(&format!("/stalker_portal/server/load.php?{call}&JsHttpRequest=1-xml"));
         let cookie = format!("mac={}; stb_lang=en; timezone=Europe/Vienna", self.mac.replace(':', "%3A"));
         let mut request = client().get(url).header("cookie", cookie).header("range", "bytes=0-");
         if !self.token.is_empty() {
@@ -31,18 +31,18 @@ impl<'a> Box<'a> {
         response.text().await.unwrap()
     }
 
-    async fn call(&self, call: &str) -> Value {
+    pub(super) async fn call(&self, call: &str) -> Value {
         let text = self.text(call).await;
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{call}: {error}: {text}"));
         answer["js"].clone()
     }
 
-    async fn shake_hands(&mut self) {
+    pub(super) async fn shake_hands(&mut self) {
         let answer = self.call("type=stb&action=handshake&token=&prehash=0").await;
         answer["token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
-    async fn profile(&self) -> Value {
+    pub(super) async fn profile(&self) -> Value {
         self.call("type=stb&action=get_profile&hd=1&sn=SN1&stb_type=MAG254&device_id=D1&device_id2=D2&signature=S&auth_second_step=0").await
     }
 }
@@ -50,7 +50,7 @@ impl<'a> Box<'a> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_box_logs_in_and_watches() {
     let studio = Studio::open().await;
-    let mut stb = Box::new(&studio, MAC);
+    let mut stb = Box::new(&studio.host, MAC);
     for before in ["type=stb&action=get_profile", "type=itv&action=get_genres", "type=itv&action=get_all_channels"] {
         assert_eq!(stb.text(before).await, "Authorization failed.", "{before}");
     }
@@ -72,7 +72,7 @@ async fn a_box_logs_in_and_watches() {
     drop(response);
 
     // Somebody else's token is worth nothing to another box, and the box of no line is asked to log in.
-    let mut stranger = Box::new(&studio, "00:1a:79:99:99:99");
+    let mut stranger = Box::new(&studio.host, "00:1a:79:99:99:99");
     stranger.token.clone_from(&stb.token);
     assert_eq!(stranger.text("type=itv&action=get_all_channels").await, "Authorization failed.");
     stranger.token.clear();
@@ -86,7 +86,7 @@ async fn a_box_logs_in_and_watches() {
     assert_eq!(stranger.profile().await["status"].to_string().trim_matches('"'), "0", "it is bound to the line now");
 
     // Another device that says it is the first one.
-    let mut thief = Box::new(&studio, MAC);
+    let mut thief = Box::new(&studio.host, MAC);
     thief.shake_hands().await;
     let stolen =
         thief.call("type=stb&action=get_profile&sn=SN2&stb_type=MAG254&device_id=OTHER&device_id2=OTHER").await;
@@ -96,7 +96,7 @@ async fn a_box_logs_in_and_watches() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_operators_say_reaches_the_box_once() {
     let studio = Studio::open().await;
-    let mut stb = Box::new(&studio, MAC);
+    let mut stb = Box::new(&studio.host, MAC);
     stb.shake_hands().await;
     stb.profile().await;
     let events = "type=watchdog&action=get_events&init=0&cur_play_type=1&event_active_id=0";
