@@ -2,7 +2,7 @@
 
 use mast_sdk::epg::{GuideChannel, Text};
 
-use crate::markup::{Token, Tokens, attribute};
+use crate::markup::{Token, Tokens, text_attribute};
 use crate::remarks::Remarks;
 use crate::text::{resolve, tidy, value};
 
@@ -31,7 +31,7 @@ pub(crate) fn read(id: String, content: &str, remarks: &mut Remarks) -> (GuideCh
             }
             Token::Open { name, attributes, closed, .. } => {
                 finish(&mut channel, open.take(), &mut text);
-                let mut own = |name| attribute(attributes.as_bytes(), name).map(|raw| value(raw, remarks).into_owned());
+                let mut own = |name| text_attribute(attributes, name).map(|raw| value(raw, remarks).into_owned());
                 match name {
                     "icon" => channel.icons.extend(own("src").filter(|_| channel.icons.len() < MOST)),
                     _ if closed => {}

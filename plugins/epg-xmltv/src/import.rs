@@ -8,7 +8,7 @@ use mast_sdk::epg::{Guide, GuideChannel, PackedProgramme};
 use mast_sdk::time::{self, NoTime, Zones};
 use mast_sdk::{Error, Result, Summary};
 
-use crate::markup::attribute;
+use crate::markup::{Attributes, attribute};
 use crate::programme::Scratch;
 use crate::remarks::Remarks;
 use crate::scan::{Content, Found, Kind, Scanner};
@@ -44,6 +44,35 @@ impl Sink for Guide<'_> {
 
     fn warn(&mut self, item: &str, message: &str) {
         Guide::warn(self, item, message);
+    }
+}
+
+/// The attributes of a programme's start tag, as written.
+#[derive(Default)]
+struct Tag<'a> {
+    channel: Option<&'a [u8]>,
+    start: Option<&'a [u8]>,
+    stop: Option<&'a [u8]>,
+    has_more: bool,
+}
+
+impl<'a> Tag<'a> {
+    fn of(tag: &'a [u8]) -> Self {
+        let mut found = Self::default();
+        for (name, value) in Attributes::new(tag) {
+            let place = match name {
+                name if name.eq_ignore_ascii_case(b"start") => &mut found.start,
+                name if name.eq_ignore_ascii_case(b"stop") => &mut found.stop,
+                name if name.eq_ignore_ascii_case(b"channel") => &mut found.channel,
+                _ => {
+                    found.has_more = true;
+                    continue;
+                }
+            };
+            // The first one counts.
+            place.get_or_insert(&tag[value]);
+        }
+        found
     }
 }
 
@@ -147,7 +176,7 @@ impl<S: Sink> Import<'_, S> {
 
     fn channel<R: BufRead>(&mut self, scanner: &mut Scanner<R>, closed: bool) -> Result<()> {
         let position = scanner.position();
-        let id = attribute(scanner.tag(), "id").map(|raw| text::value(raw, &mut self.remarks).into_owned());
+        let id = attribute(scanner.tag(), "id").map(|raw| self.value(raw));
         let id = id.unwrap_or_default();
         if !self.content(scanner, Kind::Channel, closed)? {
             return Ok(());
@@ -176,10 +205,11 @@ impl<S: Sink> Import<'_, S> {
     }
 
     fn programme<R: BufRead>(&mut self, scanner: &mut Scanner<R>, closed: bool) -> Result<()> {
-        let raw = attribute(scanner.tag(), "channel").unwrap_or_default();
+        let tag = Tag::of(scanner.tag());
+        let raw = tag.channel.unwrap_or_default();
         if raw != self.last.0 || raw.is_empty() {
             let raw = raw.to_vec();
-            let id = text::value(&raw, &mut self.remarks).into_owned();
+            let id = self.value(&raw);
             let wanted = id.is_empty() || id.len() > channel::ID || self.out.wanted(&id)?;
             self.last = (raw, id, wanted);
         }
@@ -191,7 +221,7 @@ impl<S: Sink> Import<'_, S> {
             return Ok(());
         }
         let position = scanner.position();
-        let head = self.head(scanner.tag());
+        let (head, has_more) = (self.head(&tag), tag.has_more);
         if !self.content(scanner, Kind::Programme, closed)? {
             return Ok(());
         }
@@ -200,7 +230,7 @@ impl<S: Sink> Import<'_, S> {
             return Ok(());
         }
         let content = text::readable(scanner.content());
-        let tag = text::readable(scanner.tag());
+        let tag = text::readable(if has_more { scanner.tag() } else { &[] });
         let (is_whole, used) = programme::read(&tag, &content, &mut self.scratch, &mut self.remarks);
         let borrowed = matches!(content, std::borrow::Cow::Borrowed(_));
         if used < content.len() && borrowed {
@@ -214,14 +244,19 @@ impl<S: Sink> Import<'_, S> {
         self.out.programme(&self.scratch.programme)
     }
 
+    /// An attribute's value.
+    fn value(&mut self, raw: &[u8]) -> String {
+        text::value(&text::readable(raw), &mut self.remarks).into_owned()
+    }
+
     /// Begins a programme with its channel and times.
-    fn head(&mut self, tag: &[u8]) -> Result<(), &'static str> {
+    fn head(&mut self, tag: &Tag<'_>) -> Result<(), &'static str> {
         let (_, channel, _) = &self.last;
         if channel.is_empty() || channel.len() > channel::ID {
             return Err("it has no channel, or an id of more than 256 bytes");
         }
-        let time = |name| attribute(tag, name).filter(|raw| !raw.is_empty()).map(|raw| time::parse(raw, self.zones));
-        let (start, unknown) = match time("start") {
+        let time = |raw: Option<&[u8]>| raw.filter(|raw| !raw.is_empty()).map(|raw| time::parse(raw, self.zones));
+        let (start, unknown) = match time(tag.start) {
             Some(Ok(start)) => start,
             Some(Err(NoTime::Unreadable)) => return Err("its start is not a time"),
             Some(Err(NoTime::Impossible)) => return Err("its start is a day or time that does not exist"),
@@ -231,7 +266,7 @@ impl<S: Sink> Import<'_, S> {
         if unknown {
             self.remarks.note(item, "its time zone is unknown; the default counts");
         }
-        let stop = match time("stop") {
+        let stop = match time(tag.stop) {
             None => None,
             Some(Ok((stop, _))) if stop > start => Some(stop),
             Some(Ok(_)) => {

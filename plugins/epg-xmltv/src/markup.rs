@@ -1,5 +1,7 @@
 //! The content of one element as texts and tags. Nothing is checked against anything: a mistake costs no more than where it stands.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr2, memmem};
 
 /// A piece of content.
@@ -36,6 +38,21 @@ impl<'a> Tokens<'a> {
         Self { text, at: 0 }
     }
 
+    /// Passes over white space.
+    pub(crate) fn skip_blank(&mut self) {
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at += rest.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(rest.len());
+    }
+
+    /// The text up to the end tag of this name, where nothing else stands between; both are passed then.
+    pub(crate) fn text_of(&mut self, name: &str) -> Option<&'a str> {
+        let rest = &self.text[self.at..];
+        let length = memchr(b'<', rest.as_bytes())?;
+        let end = rest[length + 1..].strip_prefix('/')?.strip_prefix(name)?.strip_prefix('>')?;
+        self.at = self.text.len() - end.len();
+        Some(&rest[..length])
+    }
+
     fn take(&mut self, length: usize) -> &'a str {
         let taken = &self.text[self.at..self.at + length];
         self.at += length;
@@ -57,6 +74,13 @@ impl<'a> Tokens<'a> {
         let at = self.at;
         self.at += 1;
         let rest = &self.text[self.at..];
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        let length = rest.as_bytes().iter().position(|byte| !is_name(byte)).unwrap_or(0);
+        if length > 0 && rest.as_bytes()[length] == b'>' {
+            // Most elements have no attributes.
+            self.at += length + 1;
+            return Token::Open { name: &rest[..length], attributes: "", closed: false, at };
+        }
         let end = tag_end(rest.as_bytes());
         let inside = &rest[..end];
         self.at += end + usize::from(rest.as_bytes().get(end) == Some(&b'>'));
@@ -70,8 +94,8 @@ impl<'a> Tokens<'a> {
     }
 }
 
-/// Where a tag ends: at its `>`, or before a `<` that has no place in it.
-fn tag_end(rest: &[u8]) -> usize {
+/// Where a tag ends: at its `>`, or before a `<` that has no place in it. Behind the last byte where neither is there.
+pub(crate) fn tag_end(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = rest[at..].iter().position(|&byte| SIGNS[usize::from(byte)]) {
         at += found;
@@ -130,28 +154,57 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// The value of an attribute as written, references and all. The quotes may be missing.
-pub fn attribute<'a>(attributes: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut rest = attributes;
-    loop {
-        rest = rest.trim_ascii_start();
-        let equals = memchr(b'=', rest)?;
-        // An attribute without a value stands before this one's name.
-        let found = rest[..equals].trim_ascii_end();
-        let found = found.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
-        rest = rest[equals + 1..].trim_ascii_start();
-        let (value, behind) = match rest.first() {
-            Some(&quote @ (b'"' | b'\'')) => {
-                let length = memchr(quote, &rest[1..]).unwrap_or(rest.len() - 1);
-                (&rest[1..=length], rest.get(length + 2..).unwrap_or_default())
-            }
-            _ => rest.split_at(rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len())),
-        };
-        if found.eq_ignore_ascii_case(name.as_bytes()) {
-            return Some(value);
-        }
-        rest = behind;
+/// The attributes of a tag, in their order: the name, and where the value is, as it is written, references and all. The quotes may be
+/// missing, and the values too.
+pub(crate) struct Attributes<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Attributes<'a> {
+    /// What stands behind the tag's name.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0 }
     }
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (&'a [u8], Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.text[self.at..];
+        let equals = rest.iter().position(|byte| *byte == b'=')?;
+        // An attribute without a value stands before this one's name.
+        let name = rest[..equals].trim_ascii();
+        let name = name.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+        let rest = rest[equals + 1..].trim_ascii_start();
+        let start = self.text.len() - rest.len();
+        let value = match rest.first() {
+            Some(&quote @ (b'"' | b'\'')) => {
+                let length = rest[1..].iter().position(|byte| *byte == quote).unwrap_or(rest.len() - 1);
+                start + 1..start + 1 + length
+            }
+            _ => start..start + rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len()),
+        };
+        // The closing quote, or the space that ended it.
+        self.at = self.text.len().min(value.end + 1);
+        Some((name, value))
+    }
+}
+
+fn find(attributes: &[u8], name: &str) -> Option<Range<usize>> {
+    let mut all = Attributes::new(attributes);
+    all.find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+}
+
+/// The value of an attribute as written.
+pub fn attribute<'a>(attributes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    find(attributes, name).map(|value| &attributes[value])
+}
+
+/// The same of text.
+pub(crate) fn text_attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
+    find(attributes.as_bytes(), name).map(|value| &attributes[value])
 }
 
 #[cfg(test)]

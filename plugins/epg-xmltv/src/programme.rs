@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use mast_sdk::epg::PackedProgramme;
 
 use crate::element::Element;
-use crate::markup::{Token, Tokens, attribute};
+use crate::markup::{Token, Tokens, text_attribute};
 use crate::remarks::Remarks;
-use crate::text::{resolve, tidy, value};
+use crate::text::{is_plain, resolve, tidy, trim, value};
 
 /// Entries of one list of a record (titles, credits, attributes ...); more are left out. Keep the README in step.
 const MOST: usize = 128;
@@ -50,7 +50,7 @@ struct Reader<'a, 's> {
     remarks: &'s mut Remarks,
 }
 
-/// Reads the content. The number says how much of it is the programme's: less than all, where something begins that cannot be part of
+/// Reads the content, and the tag where it has attributes besides times and channel. The number says how much of it is the programme's: less than all, where something begins that cannot be part of
 /// one. False where there is no title.
 pub(crate) fn read(tag: &str, content: &str, scratch: &mut Scratch, remarks: &mut Remarks) -> (bool, usize) {
     let Scratch { programme, text, joined } = scratch;
@@ -67,7 +67,12 @@ pub(crate) fn read(tag: &str, content: &str, scratch: &mut Scratch, remarks: &mu
         remarks,
     };
     let mut used = content.len();
-    for token in Tokens::new(content) {
+    let mut tokens = Tokens::new(content);
+    loop {
+        if reader.leaf.is_none() {
+            tokens.skip_blank();
+        }
+        let Some(token) = tokens.next() else { break };
         match token {
             Token::Text(text) => reader.add(text, true),
             Token::Literal(text) => reader.add(text, false),
@@ -77,7 +82,11 @@ pub(crate) fn read(tag: &str, content: &str, scratch: &mut Scratch, remarks: &mu
                     used = at;
                     break;
                 }
-                reader.open(element, name, attributes, closed);
+                if reader.open(element, name, attributes, closed)
+                    && let Some(text) = tokens.text_of(name)
+                {
+                    reader.whole(text);
+                }
             }
             Token::Close(name) => reader.close(name),
         }
@@ -113,19 +122,20 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn open(&mut self, element: Option<Element>, name: &'a str, attributes: &'a str, closed: bool) {
+    /// True where an element's text comes next.
+    fn open(&mut self, element: Option<Element>, name: &'a str, attributes: &'a str, closed: bool) -> bool {
         let Some(element) = element else {
             // Markup in a text: words on both sides of it stay apart.
             if self.leaf.is_some() && matches!(name, "br" | "p" | "li" | "div") {
                 self.gather();
                 self.text.push('\n');
             }
-            return;
+            return false;
         };
         if let Some(leaf) = self.leaf {
             if leaf.element == Element::Person && matches!(element, Element::Image | Element::Url) {
                 self.muted = (!closed).then_some(name);
-                return;
+                return false;
             }
             self.finish();
         }
@@ -142,7 +152,23 @@ impl<'a> Reader<'a, '_> {
             self.mark(leaf);
         } else {
             self.leaf = Some(leaf);
-            if closed {
+            if !closed {
+                return true;
+            }
+            self.finish();
+        }
+        false
+    }
+
+    /// All of the open element's text, in one piece. Most texts come by here.
+    fn whole(&mut self, text: &'a str) {
+        match self.leaf {
+            Some(leaf) if text.len() <= leaf.element.longest() && is_plain(text) => {
+                self.leaf = None;
+                self.complete(leaf, trim(text));
+            }
+            _ => {
+                self.add(text, true);
                 self.finish();
             }
         }
@@ -166,7 +192,7 @@ impl<'a> Reader<'a, '_> {
 
     /// A value of the open element's attributes, references resolved; none where it is empty.
     fn attribute(&mut self, leaf: Leaf<'a>, name: &str) -> Option<Cow<'a, str>> {
-        let raw = attribute(leaf.attributes.as_bytes(), name)?;
+        let raw = text_attribute(leaf.attributes, name)?;
         let value = value(raw, self.remarks);
         if value.len() > URL {
             self.note("an attribute is too long; it is left out");
@@ -216,15 +242,19 @@ impl<'a> Reader<'a, '_> {
             self.note(TOO_LONG);
         }
         let own = tidy(text, leaf.element.has_lines(), longest);
+        self.complete(leaf, &own);
+        gathered.clear();
+        *self.text = gathered;
+    }
+
+    fn complete(&mut self, leaf: Leaf<'a>, own: &str) {
         match leaf.element {
             // These say something by being there.
             Element::Premiere if own.is_empty() => self.keep("premiere", "true"),
             Element::LastChance if own.is_empty() => self.keep("last-chance", "true"),
             _ if own.is_empty() => {}
-            _ => self.place(leaf, &own),
+            _ => self.place(leaf, own),
         }
-        gathered.clear();
-        *self.text = gathered;
     }
 
     fn place(&mut self, leaf: Leaf<'a>, own: &str) {
@@ -284,7 +314,7 @@ impl<'a> Reader<'a, '_> {
 
     fn person(&mut self, leaf: Leaf<'a>, own: &str) {
         let part = self.attribute(leaf, "role");
-        let guest = attribute(leaf.attributes.as_bytes(), "guest") == Some(b"yes");
+        let guest = text_attribute(leaf.attributes, "guest") == Some("yes");
         let role = if guest { "guest" } else { leaf.name };
         if self.programme.credits() < MOST {
             self.programme.credit(role, own, part.as_deref());
@@ -294,9 +324,9 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn length(&mut self, leaf: Leaf<'a>, own: &str) {
-        let unit = match attribute(leaf.attributes.as_bytes(), "units") {
-            Some(b"hours") => 3600,
-            Some(b"seconds") => 1,
+        let unit = match text_attribute(leaf.attributes, "units") {
+            Some("hours") => 3600,
+            Some("seconds") => 1,
             _ => 60,
         };
         match own.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)) {
@@ -352,9 +382,7 @@ impl<'a> Reader<'a, '_> {
 
     /// Attributes of the programme itself, times and channel apart.
     fn own_attributes(&mut self, tag: &'a str) {
-        // Start, stop and channel are there nearly always, the others nearly never.
-        let usual = 2 + usize::from(attribute(tag.as_bytes(), "stop").is_some());
-        if memchr::memchr_iter(b'=', tag.as_bytes()).count() <= usual {
+        if tag.is_empty() {
             return;
         }
         let leaf = Leaf { element: Element::Outside, name: "programme", attributes: tag };

@@ -12,6 +12,8 @@ use std::io::{self, BufRead};
 
 use memchr::{memchr, memmem};
 
+use crate::markup;
+
 /// An element that is longer is left out. (A programme with everything the DTD knows has some 20 KB.)
 pub const LONGEST: usize = 1024 * 1024;
 /// A start tag that is longer is left out with its element.
@@ -311,21 +313,15 @@ impl<R: BufRead> Scanner<R> {
 
     /// Where the `>` of the tag is; none where there is none within [`LONGEST_TAG`], or a `<` comes first.
     fn tag_end(&mut self) -> io::Result<Option<usize>> {
-        let (mut index, mut quote) = (0, 0);
         loop {
-            let end = self.window.len().min(self.at + LONGEST_TAG);
-            for &byte in &self.window[self.at + index..end] {
-                match byte {
-                    b'>' if quote == 0 => return Ok(Some(index)),
-                    b'<' => return Ok(None),
-                    b'"' | b'\'' if quote == 0 => quote = byte,
-                    _ if byte == quote => quote = 0,
-                    _ => {}
-                }
-                index += 1;
-            }
-            if index >= LONGEST_TAG || !self.fill()? {
-                return Ok(None);
+            let rest = self.rest();
+            let rest = &rest[..rest.len().min(LONGEST_TAG)];
+            let end = markup::tag_end(rest);
+            match rest.get(end).copied() {
+                Some(b'>') => return Ok(Some(end)),
+                Some(_) => return Ok(None),
+                None if end >= LONGEST_TAG || !self.fill()? => return Ok(None),
+                None => {}
             }
         }
     }

@@ -54,32 +54,40 @@ fn meaning(name: &str) -> Option<char> {
 
 /// UTF-8, with a replacement character for what is none.
 pub(crate) fn readable(bytes: &[u8]) -> Cow<'_, str> {
-    // What is right, and nearly everything is, is checked much faster this way.
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+    // What is right, and nearly everything is, is checked many bytes at a time.
+    simdutf8::basic::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// An attribute's value.
-pub(crate) fn value<'a>(raw: &'a [u8], remarks: &mut Remarks) -> Cow<'a, str> {
-    match readable(raw) {
-        Cow::Borrowed(text) if memchr(b'&', raw).is_none() => tidy(text, false, usize::MAX),
-        text => {
-            let mut resolved = String::with_capacity(raw.len());
-            resolve(&text, &mut resolved, remarks);
-            Cow::Owned(tidy(&resolved, false, usize::MAX).into_owned())
-        }
+pub(crate) fn value<'a>(raw: &'a str, remarks: &mut Remarks) -> Cow<'a, str> {
+    if is_plain(raw) {
+        return Cow::Borrowed(trim(raw));
     }
+    let mut resolved = String::with_capacity(raw.len());
+    resolve(raw, &mut resolved, remarks);
+    Cow::Owned(tidy(&resolved, false, usize::MAX).into_owned())
+}
+
+/// There is nothing to resolve in it and, space at its ends apart, nothing to tidy.
+pub(crate) fn is_plain(text: &str) -> bool {
+    // Without a way out halfway, sixteen bytes are looked at at once.
+    !text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == 0x7F) | (byte == b'&'))
+}
+
+/// The same as [`str::trim`], for texts that seldom need it.
+pub(crate) fn trim(text: &str) -> &str {
+    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if is_edge(bytes.first()) && is_edge(bytes.last()) { text } else { text.trim() }
 }
 
 /// The text without space around it and control characters in it, at most `longest` bytes. Line ends are kept where `lines` says
 /// so, else every run of space is one space.
 pub(crate) fn tidy(text: &str, lines: bool, longest: usize) -> Cow<'_, str> {
-    let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    let bytes = text.as_bytes();
-    let mut text = if is_edge(bytes.first()) && is_edge(bytes.last()) { text } else { text.trim() };
+    let mut text = trim(text);
     if text.len() > longest {
         text = text[..text.floor_char_boundary(longest)].trim_end();
     }
-    // Without a way out halfway, sixteen bytes are looked at at once.
     if !text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == 0x7F)) {
         return Cow::Borrowed(text);
     }

@@ -74,6 +74,7 @@ const DIRECT: &[(&str, &str)] = &[
     ("serde", "configuration, manifests, stored records"),
     ("serde_json", "JSON"),
     ("sha2", "the hash of a plugin file that an instance file may name"),
+    ("simdutf8", "UTF-8 of guides checked many bytes at a time, in the importer and behind it"),
     ("socket2", "multicast groups and buffer sizes of UDP upstreams"),
     ("strsim", "suggestions for misspelt keys"),
     ("tempfile", "folders in tests"),

@@ -110,26 +110,69 @@ fn optional<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a str>> {
 /// Passes over details that somebody else wrote; what is behind them stays unread. Says whether there is a title that is not empty; none
 /// where [`get`] would not understand them.
 pub fn check(reader: &mut Reader<'_>) -> Option<bool> {
+    let mut check = Check { unchecked: reader.rest, reader };
     let mut titled = false;
     for field in [Field::Title, Field::SubTitle, Field::Description, Field::Category] {
-        for _ in 0..reader.number()? {
-            optional(reader)?;
-            titled |= !reader.text()?.is_empty() && field == Field::Title;
+        for _ in 0..check.number()? {
+            check.optional()?;
+            titled |= check.text()? > 0 && field == Field::Title;
         }
     }
-    for _ in 0..reader.number()? {
-        reader.text()?;
-        reader.text()?;
-        optional(reader)?;
+    for _ in 0..check.number()? {
+        check.text()?;
+        check.text()?;
+        check.optional()?;
     }
     for texts in [2, 1, 2] {
-        for _ in 0..reader.number()? {
+        for _ in 0..check.number()? {
             for _ in 0..texts {
-                reader.text()?;
+                check.text()?;
             }
         }
     }
+    check.texts()?;
     Some(titled)
+}
+
+/// Passes over texts and checks many of them at once. Between two of them are numbers, and those of one byte are ASCII: a piece that is
+/// UTF-8 as a whole is so in each of its texts. A number of more bytes ends the piece.
+struct Check<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    /// From where the piece begins.
+    unchecked: &'a [u8],
+}
+
+impl Check<'_, '_> {
+    fn number(&mut self) -> Option<u64> {
+        if let [byte @ 0..0x80, rest @ ..] = self.reader.rest {
+            self.reader.rest = rest;
+            return Some(u64::from(*byte));
+        }
+        self.texts()?;
+        let number = self.reader.number()?;
+        self.unchecked = self.reader.rest;
+        Some(number)
+    }
+
+    /// Passes over a text, and says how long it is.
+    fn text(&mut self) -> Option<u64> {
+        let length = self.number()?;
+        (_, self.reader.rest) = self.reader.rest.split_at_checked(usize::try_from(length).ok()?)?;
+        Some(length)
+    }
+
+    fn optional(&mut self) -> Option<()> {
+        if self.number()? > 0 {
+            self.text()?;
+        }
+        Some(())
+    }
+
+    /// Checks the piece up to here.
+    fn texts(&mut self) -> Option<()> {
+        let (piece, _) = self.unchecked.split_at(self.unchecked.len() - self.reader.rest.len());
+        simdutf8::basic::from_utf8(piece).is_ok().then_some(())
+    }
 }
 
 /// Hands out the texts of encoded details that can be searched, of the lists that are wanted, in their order.
